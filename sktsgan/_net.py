@@ -1,0 +1,401 @@
+"""The adversarial net: skorch's loop around two networks, two optimizers and our own step."""
+
+import copy
+import warnings
+
+import numpy as np
+import torch
+from skorch import NeuralNet
+from skorch.callbacks import Callback, PassthroughScoring
+from tqdm.auto import tqdm
+
+from sktsgan.losses import gradient_penalty
+from sktsgan.metrics._mmd import maximum_mean_discrepancy, median_bandwidth
+
+# Rows generated at a time: enough to keep two cores busy, little memory at any length.
+_CHUNK = 1024
+# Rows of a class that are compared with the held-out ones.
+_N_COMPARED = 500
+# A loss of this size is no loss any more.
+_EXPLODED = 1e6
+
+
+class BalancedBatches:
+    """Draw batches in which every class has the same share, with replacement.
+
+    Parameters
+    ----------
+    dataset : TensorDataset
+        Signals and their classes.
+    batch_size : int
+        Rows of a batch.
+    n_batches : int or None
+        Batches of an epoch; None for one pass over as many rows as there are.
+    rng : torch.Generator
+        Source of randomness, on the CPU.
+    """
+
+    def __init__(self, dataset, *, batch_size, n_batches, rng):
+        self.X, self.y = dataset.tensors
+        self.batch_size = batch_size
+        self.n_batches = n_batches or -(-len(self.y) // batch_size)
+        self.rng = rng
+        self.order = torch.argsort(self.y, stable=True)  # rows class by class
+        self.counts = torch.bincount(self.y)
+        self.starts = self.counts.cumsum(0) - self.counts
+        self.present = torch.nonzero(self.counts).squeeze(1)
+
+    def __len__(self):
+        return self.n_batches
+
+    def __iter__(self):
+        shape = (self.n_batches, self.batch_size)
+        # shares are equal to one row; which classes get the odd rows is drawn
+        shift = torch.randint(len(self.present), (self.n_batches, 1), generator=self.rng)
+        classes = self.present[(torch.arange(self.batch_size) + shift) % len(self.present)]
+        place = torch.rand(shape, generator=self.rng, dtype=torch.float64) * self.counts[classes]
+        rows = self.order[self.starts[classes] + place.long()]
+        for batch in rows:
+            yield self.X[batch], self.y[batch]
+
+
+class AdversarialNet(NeuralNet):
+    """Generator and discriminator trained against each other by skorch.
+
+    ``module_`` is the generator, ``discriminator_`` its opponent and ``average_`` the
+    exponential average of the generator, which is what signals are drawn from.
+
+    Parameters
+    ----------
+    module : callable
+        Builds the generator, see :class:`sktsgan.StaGANSampler`.
+    discriminator : callable
+        Builds the discriminator.
+    criterion : callable
+        Loss, see :mod:`sktsgan.losses`.
+    gradient_penalty : float
+        Weight of the zero-centred penalties on real and synthetic rows.
+    n_discriminator_steps : int
+        Steps of the discriminator before each one of the generator.
+    betas : tuple of float
+        Adam's moments.
+    augmentation : float
+        Probability that a row is jittered in amplitude and offset before the discriminator.
+    ema_decay : float
+        Decay of the generator's average.
+    seed : int
+        Seeds everything that training draws.
+    **kwargs : dict
+        Passed to :class:`skorch.NeuralNet`.
+    """
+
+    def __init__(
+        self,
+        module,
+        *,
+        discriminator,
+        criterion,
+        gradient_penalty=1.0,
+        n_discriminator_steps=1,
+        betas=(0.0, 0.99),
+        augmentation=0.5,
+        ema_decay=0.99,
+        seed=0,
+        **kwargs,
+    ):
+        super().__init__(
+            module,
+            criterion,
+            optimizer=torch.optim.Adam,
+            iterator_train=BalancedBatches,
+            train_split=None,
+            **kwargs,
+        )
+        self.discriminator = discriminator
+        self.gradient_penalty = gradient_penalty
+        self.n_discriminator_steps = n_discriminator_steps
+        self.betas = betas
+        self.augmentation = augmentation
+        self.ema_decay = ema_decay
+        self.seed = seed
+
+    @property
+    def _default_callbacks(self):
+        names = ("discriminator_loss", "generator_loss")
+        return [(name, PassthroughScoring(name, on_train=True)) for name in names]
+
+    def initialize_module(self):
+        """Build both networks and the generator's average."""
+        self.rng_ = torch.Generator().manual_seed(self.seed)
+        self.module_ = self.module()
+        self.average_ = copy.deepcopy(self.module_).requires_grad_(False)
+        self.discriminator_ = self.discriminator()
+        self.n_iter_ = 0
+        self.stopped_by_ = None
+        return self
+
+    def initialize_criterion(self):
+        """Take the loss, a function, as it is."""
+        self.criterion_ = self.criterion
+        return self
+
+    def initialize_optimizer(self, triggered_directly=None):
+        """Give each network an optimizer of its own."""
+        options = {"lr": self.lr, "betas": self.betas}
+        self.optimizer_ = self.optimizer(self.module_.parameters(), **options)
+        self.discriminator_optimizer_ = self.optimizer(
+            self.discriminator_.parameters(), **options
+        )
+        return self
+
+    def get_iterator(self, dataset, training=False):
+        """Return the batches of an epoch, enough rows in each for all steps."""
+        kwargs = self.get_params_for("iterator_train")
+        batch_size = self.batch_size * self.n_discriminator_steps
+        return self.iterator_train(dataset, batch_size=batch_size, rng=self.rng_, **kwargs)
+
+    def train_step(self, batch, **fit_params):
+        """Update the discriminator, then the generator, then the average."""
+        X, y = (part.to(self.device) for part in batch)
+        self._set_training(True)
+        for X_real, y_real in zip(
+            X.split(self.batch_size), y.split(self.batch_size), strict=True
+        ):
+            X_fake = self.module_(self.noise(len(y_real)), y_real)
+            discriminator_loss = self._update_discriminator(X_real, X_fake.detach(), y_real)
+        generator_loss = self._update_generator(X_real, X_fake, y_real)
+        self._update_average()
+        self.n_iter_ += 1
+        self.history.record_batch("discriminator_loss", discriminator_loss.item())
+        self.history.record_batch("generator_loss", generator_loss.item())
+        return {"loss": generator_loss, "y_pred": None}
+
+    def on_batch_end(self, net, batch=None, training=False, loss=None, **kwargs):
+        """Stop where the losses show that training has run away."""
+        losses = self.history[-1, "batches", -1, ("discriminator_loss", "generator_loss")]
+        if not all(abs(value) < _EXPLODED for value in losses):  # NaN is caught too
+            self.stop("diverged")
+
+    def stop(self, reason):
+        """End training now, as skorch's own early stop does, and remember why."""
+        self.stopped_by_ = reason
+        raise KeyboardInterrupt
+
+    def noise(self, n_samples, rng=None):
+        """Draw noise for the generator, on the net's device."""
+        z = torch.randn(n_samples, self.module_.latent_size, generator=rng or self.rng_)
+        return z.to(self.device)
+
+    def generate(self, z, y):
+        """Turn noise and classes into signals with the averaged generator.
+
+        Parameters
+        ----------
+        z : Tensor of shape (n_samples, latent_size)
+            Noise.
+        y : Tensor of shape (n_samples,)
+            Classes.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_channels, n_timepoints)
+            Scaled signals.
+        """
+        self.average_.eval()
+        with torch.no_grad():
+            return self.average_(z, y.to(self.device)).cpu().numpy()
+
+    def sample(self, y, rng):
+        """Generate a signal for each class in `y`, a chunk at a time.
+
+        Parameters
+        ----------
+        y : Tensor of shape (n_samples,)
+            Classes.
+        rng : torch.Generator
+            Source of noise.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_channels, n_timepoints)
+            Scaled signals.
+        """
+        chunks = [self.generate(self.noise(len(part), rng), part) for part in y.split(_CHUNK)]
+        return np.concatenate(chunks)
+
+    def snapshot(self):
+        """Copy the weights of all networks."""
+        return {name: copy.deepcopy(getattr(self, name).state_dict()) for name in self._networks}
+
+    def restore(self, weights):
+        """Put copied weights back."""
+        for name in self._networks:
+            getattr(self, name).load_state_dict(weights[name])
+
+    _networks = ("module_", "discriminator_", "average_")
+
+    def _update_discriminator(self, X_real, X_fake, y):
+        X_real, X_fake = self._augmented(X_real), self._augmented(X_fake)
+        inputs = [X_real.requires_grad_(), X_fake.requires_grad_()]
+        scores = [self.discriminator_(X, y) for X in inputs]
+        loss, _ = self.criterion_(*scores)
+        penalized = loss
+        if self.gradient_penalty:
+            penalized = loss + self.gradient_penalty / 2 * gradient_penalty(scores, inputs)
+        self.discriminator_optimizer_.zero_grad()
+        penalized.backward()
+        self._notify_gradients(self.discriminator_, X_real, y)
+        self.discriminator_optimizer_.step()
+        return loss.detach()
+
+    def _update_generator(self, X_real, X_fake, y):
+        self.discriminator_.requires_grad_(False)
+        with torch.no_grad():
+            real_scores = self.discriminator_(self._augmented(X_real), y)
+        fake_scores = self.discriminator_(self._augmented(X_fake), y)
+        _, loss = self.criterion_(real_scores, fake_scores)
+        self.optimizer_.zero_grad()
+        loss.backward()
+        self.discriminator_.requires_grad_(True)
+        self._notify_gradients(self.module_, X_real, y)
+        self.optimizer_.step()
+        return loss.detach()
+
+    def _notify_gradients(self, network, X, y):
+        self.notify(
+            "on_grad_computed",
+            named_parameters=network.named_parameters(),
+            batch=(X, y),
+            training=True,
+        )
+
+    def _update_average(self):
+        # the average follows closely at first, so that it forgets the untrained generator
+        decay = min(self.ema_decay, (1 + self.n_iter_) / (10 + self.n_iter_))
+        average, current = self.average_.state_dict(), self.module_.state_dict()
+        for name, value in average.items():
+            if value.is_floating_point():
+                value.lerp_(current[name], 1 - decay)
+            else:
+                value.copy_(current[name])
+
+    def _augmented(self, X):
+        """Jitter amplitude and offset of a part of the rows, differentiably."""
+        if not self.augmentation:
+            return X.clone()
+        u = torch.rand(2, len(X), generator=self.rng_)
+        chosen = (u[0] < self.augmentation).float()
+        gain, offset = torch.randn(2, len(X), generator=self.rng_) * 0.1 * chosen
+        gain, offset = ((part.to(X.device)[:, None, None]) for part in (gain, offset))
+        return X * (1 + gain) + offset
+
+
+class BestByMMD(Callback):
+    """Follow the held-out MMD after each epoch, keep the best weights, stop when it is over.
+
+    Parameters
+    ----------
+    held_out : dict of int to ndarray of shape (n_held_out, n_channels, n_timepoints)
+        Scaled held-out rows of each class that has some. Without any, the last weights with
+        finite losses are kept.
+    patience : int or None
+        Epochs without improvement after which training stops.
+    """
+
+    def __init__(self, held_out, patience=None):
+        self.held_out = held_out
+        self.patience = patience
+
+    def on_train_begin(self, net, **kwargs):
+        """Fix what every epoch is compared by: bandwidths and noise."""
+        self.bandwidths_ = {label: median_bandwidth(X) for label, X in self.held_out.items()}
+        self.noise_ = net.noise(_N_COMPARED)
+        self.best_score_, self.best_iter_, self.best_epoch_ = np.inf, None, 0
+        self.best_weights_ = None
+        self.n_epochs_ = 0
+
+    def on_epoch_end(self, net, **kwargs):
+        """Measure, keep, stop."""
+        self.n_epochs_ += 1
+        score = self._score(net)
+        if score is None:
+            net.stop("diverged")
+        if self.held_out:
+            net.history.record("valid_mmd", score)
+        best = not self.held_out or score < self.best_score_
+        net.history.record("valid_mmd_best", best)
+        if best:
+            self.best_score_, self.best_iter_ = score, net.n_iter_
+            self.best_epoch_, self.best_weights_ = len(net.history), net.snapshot()
+        elif self.patience and len(net.history) - self.best_epoch_ >= self.patience:
+            net.stop("patience")
+
+    def on_train_end(self, net, **kwargs):
+        """Put the best weights back and say so where training did not end by plan."""
+        if net.stopped_by_ == "diverged":
+            self._report_divergence(net)
+        elif net.stopped_by_ is None and self.n_epochs_ < net.max_epochs:
+            warnings.warn(
+                f"Training was interrupted after {net.n_iter_} iterations. What was learned is "
+                f"kept: the weights of iteration {self.best_iter_ or net.n_iter_}.",
+                stacklevel=2,
+            )
+        if self.best_weights_ is not None:
+            net.restore(self.best_weights_)
+        self.score_ = -self.best_score_ if np.isfinite(self.best_score_) else None
+        del self.held_out, self.noise_, self.best_weights_  # real rows stay out of a pickle
+
+    def _report_divergence(self, net):
+        advice = f"Lower 'lr' (now {net.lr}) or raise 'gradient_penalty'."
+        if self.best_weights_ is None:
+            raise RuntimeError(
+                f"Training diverged at iteration {net.n_iter_}, before any weights could be "
+                f"kept. {advice}"
+            )
+        warnings.warn(
+            f"Training diverged at iteration {net.n_iter_}. The weights of iteration "
+            f"{self.best_iter_} are kept. {advice}",
+            stacklevel=2,
+        )
+
+    def _score(self, net):
+        """Mean MMD^2 over the classes; None where the generator gives no finite rows."""
+        scores = []
+        for label, X in (self.held_out or {0: None}).items():
+            X_synthetic = net.generate(self.noise_, torch.full((_N_COMPARED,), label))
+            if not np.isfinite(X_synthetic).all():
+                return None
+            if X is not None:
+                bandwidth = self.bandwidths_[label]
+                scores.append(maximum_mean_discrepancy(X, X_synthetic, bandwidth=bandwidth))
+        return float(np.mean(scores)) if scores else np.inf
+
+
+class Progress(Callback):
+    """A bar over all iterations, with the losses and the held-out MMD beside it."""
+
+    def on_train_begin(self, net, **kwargs):
+        """Start the bar."""
+        self.bar_ = None
+
+    def on_epoch_begin(self, net, dataset_train=None, **kwargs):
+        """Start the bar where the number of iterations is known."""
+        if self.bar_ is None:
+            n_batches = len(net.get_iterator(dataset_train, training=True))
+            self.bar_ = tqdm(total=n_batches * net.max_epochs, desc="StaGAN", unit="it")
+
+    def on_batch_end(self, net, **kwargs):
+        """Move the bar."""
+        self.bar_.update()
+
+    def on_epoch_end(self, net, **kwargs):
+        """Show the figures of the epoch."""
+        names = {"discriminator_loss": "D", "generator_loss": "G", "valid_mmd": "MMD^2"}
+        row = net.history[-1]
+        self.bar_.set_postfix({names[key]: f"{row[key]:.4f}" for key in names if key in row})
+
+    def on_train_end(self, net, **kwargs):
+        """Close the bar."""
+        if self.bar_ is not None:
+            self.bar_.close()
+            self.bar_ = None

@@ -1,0 +1,674 @@
+"""StaGANSampler: balances labelled signals with a GAN, as an imbalanced-learn sampler."""
+
+import numbers
+import threading
+import warnings
+from contextlib import contextmanager
+from functools import partial
+
+import numpy as np
+import torch
+from imblearn.over_sampling.base import BaseOverSampler
+from imblearn.utils import check_sampling_strategy, check_target_type
+from scipy.sparse import issparse
+from sklearn.base import _fit_context
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+from torch.utils.data import TensorDataset
+
+from sktsgan import losses
+from sktsgan._net import AdversarialNet, BestByMMD, Progress
+from sktsgan._selection import NeighborSelection, interpolate_rows, select_rows
+from sktsgan._signals import SignalScaler, as_signals
+from sktsgan.networks import ConvDiscriminator, LSTMGenerator
+
+# A class of fewer rows is not learned but interpolated.
+_FEW_ROWS = 20
+# More held-out rows would cost time and make the MMD hardly steadier.
+_MAX_HELD_OUT = 500
+
+_LOSSES = {
+    name: getattr(losses, name)
+    for name in ("relativistic", "bce", "hinge", "wasserstein", "least_squares")
+}
+
+
+class StaGANSampler(BaseOverSampler):
+    """Over-sample time series with a GAN that learns the shapes of every class.
+
+    An LSTM generator and a convolutional discriminator with minibatch discrimination are
+    trained against each other on all classes at once. A part of each class is held out, the
+    maximum mean discrepancy (MMD) to it is followed, and the weights with the best MMD are
+    kept. ``fit_resample`` then draws more rows than it needs and keeps those whose nearest
+    real rows carry the same label and that are no near-copies of a training row.
+
+    Read more in the :ref:`user guide <user_guide>`.
+
+    Parameters
+    ----------
+    sampling_strategy : float, str, dict or callable, default="auto"
+        How many rows each class is to have, as in
+        :class:`imblearn.over_sampling.RandomOverSampler`: by default all as many as the
+        largest.
+    generator : {"bilstm", "lstm"} or callable, default="bilstm"
+        The generator: :class:`~sktsgan.networks.LSTMGenerator` in two directions or one. A
+        callable is called with `n_channels`, `n_timepoints` and `n_classes` and returns a
+        torch module with an attribute ``latent_size``, which is called with noise of shape
+        (n_samples, latent_size) and classes of shape (n_samples,) and returns signals of shape
+        (n_samples, n_channels, n_timepoints). The options up to `head_channels` are then not
+        used.
+    discriminator : {"strided", "max_pooling"} or callable, default="strided"
+        The discriminator: :class:`~sktsgan.networks.ConvDiscriminator` with strided or with
+        pooled convolutions. A callable is called like the generator's and returns a module
+        that is called with signals and classes and returns scores of shape (n_samples,). The
+        options from `discriminator_channels` to `minibatch_features` are then not used.
+    n_channels : int, default=1
+        Channels (leads) of a 2-D row, which holds them one after the other. 3-D rows tell
+        theirs by their shape.
+    latent_dim : int, default=32
+        Numbers of noise that a whole signal shares.
+    noise_dim : int, default=4
+        Numbers of fresh noise at each LSTM step.
+    hidden_size : int, default=64
+        Units of the LSTM in each direction.
+    n_layers : int, default=1
+        Layers of the LSTM.
+    samples_per_step : int, default=8
+        Samples of the signal that one LSTM step gives out.
+    head_channels : int, default=16
+        Features of the convolutional head; 0 puts a linear output in its place.
+    discriminator_channels : tuple of int, default=(32, 64, 64, 128)
+        Channels of the discriminator's blocks.
+    kernel_size : int, default=5
+        Width of the discriminator's convolutions, odd.
+    minibatch_features : int, default=16
+        Outputs of minibatch discrimination; 0 turns it off.
+    conditioning : {"shared", "per_class"}, default="shared"
+        One pair of networks that are told the class, or one pair for each class.
+    loss : str or callable, default="relativistic"
+        "relativistic", "bce", "hinge", "wasserstein", "least_squares", or a function like
+        those in :mod:`sktsgan.losses`.
+    gradient_penalty : float, default=1.0
+        Weight of the zero-centred gradient penalties on real and on synthetic rows (R1 and
+        R2); 0 turns them off.
+    max_epochs : int, default=30
+        Epochs of training at most.
+    steps_per_epoch : int or None, default=100
+        Generator steps of an epoch, after which the held-out MMD is measured. None means one
+        pass over as many rows as there are.
+    batch_size : int, default=64
+        Rows of a batch, classes in equal shares.
+    lr : float, default=1e-3
+        Learning rate of both networks' Adam optimizers.
+    betas : tuple of two floats, default=(0.0, 0.99)
+        Adam's moments.
+    n_discriminator_steps : int, default=1
+        Steps of the discriminator before each step of the generator.
+    augmentation : float, default=0.5
+        Probability that a row's amplitude and offset are jittered before the discriminator
+        sees it, real and synthetic alike.
+    ema_decay : float, default=0.99
+        Decay, by step, of the exponential average of the generator's weights, from which rows
+        are drawn; 0 draws from the last weights.
+    validation_fraction : float, default=0.1
+        Share of each class that is held out to measure the MMD, at most 500 rows. Classes of
+        fewer than 20 rows give none. 0 holds nothing out and keeps the last weights.
+    patience : int or None, default=10
+        Epochs without a better held-out MMD after which training stops.
+    selection : {"neighbors"} or None, default="neighbors"
+        Whether ``fit_resample`` keeps only rows of whose three nearest real rows most carry
+        the same label. None keeps all but near-copies.
+    replicate_fraction : float, default=0.0
+        Share of the new rows of ``fit_resample`` that are exact replicates of real rows.
+    device : str, default="auto"
+        Torch device; "auto" takes a CUDA device if there is one, else the CPU.
+    callbacks : list of skorch callbacks, default=None
+        Called during training, see :mod:`skorch.callbacks`.
+    verbose : int, default=0
+        1 shows a progress bar with losses and held-out MMD.
+    random_state : int, RandomState instance or None, default=None
+        Seeds everything. An int gives the same rows in each call, on any number of jobs; the
+        global generators are left as they are.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels.
+    sampling_strategy_ : dict
+        Rows to make, by label.
+    net_ : AdversarialNet, dict or None
+        The trained net, a :class:`skorch.NeuralNet`. With `conditioning="per_class"`, and in
+        `history_`, `best_iter_` and `best_score_` too, a dict by label. None where every class
+        has fewer than 20 rows.
+    history_ : skorch.history.History
+        Losses and held-out MMD^2 (``valid_mmd``), by epoch.
+    n_iter_ : int
+        Generator steps done.
+    best_iter_ : int
+        Generator steps done when the kept weights were reached.
+    best_score_ : float or None
+        Minus the held-out MMD^2 of the kept weights, the mean over the classes; None where
+        nothing was held out.
+    synthetic_mask_ : ndarray of bool of shape (n_samples_new,)
+        Which rows of the last ``fit_resample`` were added.
+    n_features_in_ : int
+        Length of the second axis of X: features of a 2-D row, channels of a 3-D one.
+    feature_names_in_ : ndarray of str of shape (n_features_in_,)
+        Column names, where X has some.
+
+    See Also
+    --------
+    sktsgan.MMDScorer : Scores a fitted sampler in cross-validation.
+    imblearn.over_sampling.SMOTE : Draws straight lines between neighbours.
+
+    Notes
+    -----
+    Rows are signals, evenly sampled and aligned (heartbeats: around the R wave). A class of
+    fewer than 20 rows is too small to be learned: a warning says so, and its rows are made
+    between pairs of its own rows, with a little jitter in amplitude and offset.
+
+    Training takes one CPU thread, so that the same seed gives the same rows whatever runs
+    beside it. Its cost grows with the number of steps, not of rows.
+
+    Put the sampler into :class:`imblearn.pipeline.Pipeline`; scikit-learn's own Pipeline takes
+    no samplers.
+
+    References
+    ----------
+    .. [1] A. M. Delaney, E. Brophy, T. E. Ward, "Synthesis of realistic ECG using generative
+       adversarial networks", 2019, arXiv:1909.09150.
+    .. [2] Y. Huang et al., "The GAN is dead; long live the GAN! A modern GAN baseline",
+       NeurIPS 2024, arXiv:2501.05441.
+
+    Examples
+    --------
+    >>> from collections import Counter
+    >>> from sktsgan import StaGANSampler
+    >>> from sktsgan.datasets import make_heartbeats
+    >>> X, y = make_heartbeats(300, weights=[0.8, 0.2], classes=("N", "V"), random_state=0)
+    >>> sampler = StaGANSampler(max_epochs=2, steps_per_epoch=5, selection=None, random_state=0)
+    >>> X_resampled, y_resampled = sampler.fit_resample(X, y)
+    >>> sorted(Counter(y_resampled.tolist()).items())
+    [('N', 240), ('V', 240)]
+    >>> X_new, y_new = sampler.sample(3, y=["V", "V", "N"], random_state=0)
+    >>> X_new.shape, y_new.tolist()
+    ((3, 128), ['V', 'V', 'N'])
+    """
+
+    _parameter_constraints: dict = {
+        **BaseOverSampler._parameter_constraints,
+        "generator": [StrOptions({"bilstm", "lstm"}), callable],
+        "discriminator": [StrOptions({"strided", "max_pooling"}), callable],
+        "n_channels": [Interval(numbers.Integral, 1, None, closed="left")],
+        "latent_dim": [Interval(numbers.Integral, 0, None, closed="left")],
+        "noise_dim": [Interval(numbers.Integral, 0, None, closed="left")],
+        "hidden_size": [Interval(numbers.Integral, 1, None, closed="left")],
+        "n_layers": [Interval(numbers.Integral, 1, None, closed="left")],
+        "samples_per_step": [Interval(numbers.Integral, 1, None, closed="left")],
+        "head_channels": [Interval(numbers.Integral, 0, None, closed="left")],
+        "discriminator_channels": [tuple, list],
+        "kernel_size": [Interval(numbers.Integral, 1, None, closed="left")],
+        "minibatch_features": [Interval(numbers.Integral, 0, None, closed="left")],
+        "conditioning": [StrOptions({"shared", "per_class"})],
+        "loss": [StrOptions(set(_LOSSES)), callable],
+        "gradient_penalty": [Interval(numbers.Real, 0, None, closed="left")],
+        "max_epochs": [Interval(numbers.Integral, 1, None, closed="left")],
+        "steps_per_epoch": [Interval(numbers.Integral, 1, None, closed="left"), None],
+        "batch_size": [Interval(numbers.Integral, 1, None, closed="left")],
+        "lr": [Interval(numbers.Real, 0, None, closed="neither")],
+        "betas": [tuple, list],
+        "n_discriminator_steps": [Interval(numbers.Integral, 1, None, closed="left")],
+        "augmentation": [Interval(numbers.Real, 0, 1, closed="both")],
+        "ema_decay": [Interval(numbers.Real, 0, 1, closed="left")],
+        "validation_fraction": [Interval(numbers.Real, 0, 1, closed="left")],
+        "patience": [Interval(numbers.Integral, 1, None, closed="left"), None],
+        "selection": [StrOptions({"neighbors"}), None],
+        "replicate_fraction": [Interval(numbers.Real, 0, 1, closed="both")],
+        "device": [str, torch.device],
+        "callbacks": [list, tuple, None],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        sampling_strategy="auto",
+        *,
+        generator="bilstm",
+        discriminator="strided",
+        n_channels=1,
+        latent_dim=32,
+        noise_dim=4,
+        hidden_size=64,
+        n_layers=1,
+        samples_per_step=8,
+        head_channels=16,
+        discriminator_channels=(32, 64, 64, 128),
+        kernel_size=5,
+        minibatch_features=16,
+        conditioning="shared",
+        loss="relativistic",
+        gradient_penalty=1.0,
+        max_epochs=30,
+        steps_per_epoch=100,
+        batch_size=64,
+        lr=1e-3,
+        betas=(0.0, 0.99),
+        n_discriminator_steps=1,
+        augmentation=0.5,
+        ema_decay=0.99,
+        validation_fraction=0.1,
+        patience=10,
+        selection="neighbors",
+        replicate_fraction=0.0,
+        device="auto",
+        callbacks=None,
+        verbose=0,
+        random_state=None,
+    ):
+        super().__init__(sampling_strategy=sampling_strategy)
+        self.generator = generator
+        self.discriminator = discriminator
+        self.n_channels = n_channels
+        self.latent_dim = latent_dim
+        self.noise_dim = noise_dim
+        self.hidden_size = hidden_size
+        self.n_layers = n_layers
+        self.samples_per_step = samples_per_step
+        self.head_channels = head_channels
+        self.discriminator_channels = discriminator_channels
+        self.kernel_size = kernel_size
+        self.minibatch_features = minibatch_features
+        self.conditioning = conditioning
+        self.loss = loss
+        self.gradient_penalty = gradient_penalty
+        self.max_epochs = max_epochs
+        self.steps_per_epoch = steps_per_epoch
+        self.batch_size = batch_size
+        self.lr = lr
+        self.betas = betas
+        self.n_discriminator_steps = n_discriminator_steps
+        self.augmentation = augmentation
+        self.ema_decay = ema_decay
+        self.validation_fraction = validation_fraction
+        self.patience = patience
+        self.selection = selection
+        self.replicate_fraction = replicate_fraction
+        self.device = device
+        self.callbacks = callbacks
+        self.verbose = verbose
+        self.random_state = random_state
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y):
+        """Train the GAN on all classes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples, n_channels, n_timepoints)
+            Signals.
+        y : array-like of shape (n_samples,)
+            Labels.
+
+        Returns
+        -------
+        StaGANSampler
+            The sampler itself.
+        """
+        check_classification_targets(y)
+        X, y, _ = self._check_X_y(X, y)
+        self.sampling_strategy_ = check_sampling_strategy(
+            self.sampling_strategy, y, self._sampling_type
+        )
+        self._train(X, y, check_random_state(self.random_state))
+        return self
+
+    def sample(self, n_samples=1, *, y=None, random_state=None):
+        """Draw synthetic rows from what was learned.
+
+        Rows come as the generator makes them: near-copies and rows whose neighbours carry
+        another label are only left out by ``fit_resample``, which has the training rows.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            Rows to draw. Not used where `y` is given.
+        y : array-like of shape (n_samples,), default=None
+            A label for each row. By default labels are drawn with their frequency in training.
+        random_state : int, RandomState instance or None, default=None
+            Seeds the draw; None takes the sampler's own `random_state`, so that an int there
+            gives the same rows in each call.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features) or (n_samples, n_channels, n_timepoints)
+            Signals, shaped as the training rows.
+        y : ndarray of shape (n_samples,)
+            Their labels.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If the sampler has not been fitted.
+        ValueError
+            If `n_samples` is not a whole number above 0, or a label was not seen in ``fit``.
+        """
+        check_is_fitted(self, "net_")
+        rng = check_random_state(self.random_state if random_state is None else random_state)
+        if y is None:
+            if not isinstance(n_samples, numbers.Integral) or n_samples < 1:
+                raise ValueError(
+                    f"'n_samples' must be a whole number of at least 1. Got {n_samples!r}."
+                )
+            labels = rng.choice(len(self.classes_), n_samples, p=self._frequencies)
+        else:
+            labels = self._check_labels(y)
+        with _one_thread():
+            signals = self._draw(labels, rng)
+        return self._as_given(signals), self.classes_[labels]
+
+    def _fit_resample(self, X, y):
+        rng = check_random_state(self.random_state)
+        self._train(X, y, rng)
+        X_parts, y_parts = [X], [y]
+        with _one_thread():
+            selection = self._build_selection(X, y)
+            for label, n_rows in self.sampling_strategy_.items():
+                if n_rows > 0:
+                    X_parts.append(self._new_rows(X, y, label, n_rows, selection, rng))
+                    y_parts.append(np.full(n_rows, label, dtype=y.dtype))
+        X_resampled, y_resampled = np.concatenate(X_parts), np.concatenate(y_parts)
+        self.synthetic_mask_ = np.arange(len(y_resampled)) >= len(y)
+        return X_resampled, y_resampled
+
+    def _new_rows(self, X, y, label, n_rows, selection, rng):
+        """Make the rows that a class lacks: replicates, if asked for, then synthetic ones."""
+        n_replicates = round(self.replicate_fraction * n_rows)
+        replicates = X[rng.choice(np.flatnonzero(y == label), n_replicates)]
+        n_rows -= n_replicates
+        index = int(np.flatnonzero(self.classes_ == label)[0])
+
+        def draw(n):
+            # judged as they will be given out: rounded to the type of X
+            rows = self._as_given(self._draw(np.full(n, index), rng))
+            return self._scaled(rows).reshape(n, -1)
+
+        asks_votes = self.selection == "neighbors" and index not in self._few_rows
+        rows, n_right = select_rows(draw, n_rows, index, selection, 0.5 if asks_votes else 0)
+        if n_right < n_rows:
+            warnings.warn(
+                f"Only {n_right} of the {n_rows} rows drawn for class {label!r} passed the "
+                "selection; the best of the others follow them. Train longer, or set "
+                "'selection=None'.",
+                stacklevel=2,
+            )
+        signals = rows.reshape(n_rows, *self._signal_shape)
+        return np.concatenate([replicates, self._as_given(signals)])
+
+    def _build_selection(self, X, y):
+        return NeighborSelection(
+            self._scaled(X).reshape(len(X), -1), np.searchsorted(self.classes_, y)
+        )
+
+    def _check_X_y(self, X, y, accept_sparse=None):
+        if issparse(X):
+            raise TypeError(
+                "X must be dense, as signals have no zeros to save. Got a sparse "
+                f"{type(X).__name__}; call X.toarray()."
+            )
+        _check_not_ragged(X)
+        y, binarize_y = check_target_type(y, indicate_one_vs_all=True)
+        X, y = validate_data(
+            self, X=X, y=y, reset=True, allow_nd=True, ensure_all_finite=False
+        )
+        if X.dtype.kind not in "fiu":
+            X = X.astype(np.float64)
+        _check_finite(X)
+        as_signals(X, self.n_channels)
+        return X, y, binarize_y
+
+    def _check_labels(self, y):
+        y = np.asarray(y)
+        if y.ndim != 1 or not len(y):
+            raise ValueError(f"'y' must be a list of labels, one for each row. Got {y.shape}.")
+        unknown = ~np.isin(y, self.classes_)
+        if unknown.any():
+            raise ValueError(
+                f"'y' must hold labels seen in 'fit', {self.classes_.tolist()}. "
+                f"Got {y[unknown][0]!r}."
+            )
+        return np.searchsorted(self.classes_, y)
+
+    def _train(self, X, y, rng):
+        """Learn all classes that have enough rows; keep the rows of those that have not."""
+        device = _check_device(self.device)
+        self.classes_, labels = np.unique(y, return_inverse=True)
+        counts = np.bincount(labels)
+        self._frequencies = counts / counts.sum()
+        self._row_shape, self._dtype = X.shape[1:], X.dtype
+        signals = as_signals(X, self.n_channels)
+        self._signal_shape = signals.shape[1:]
+        self._scaler = SignalScaler.from_signals(signals)
+        signals = self._scaler.scaled(signals)
+        few = np.flatnonzero(counts < _FEW_ROWS)
+        self._few_rows = {int(label): signals[labels == label] for label in few}
+        for label in few:
+            self._warn_of_few_rows(self.classes_[label], counts[label])
+        learned = np.flatnonzero(counts >= _FEW_ROWS)
+        groups = [learned] if self.conditioning == "shared" else learned[:, None]
+        nets = {}
+        for group in groups:
+            if len(group):
+                net = self._train_net(signals, labels, group, device, rng)
+                nets.update(dict.fromkeys(group.tolist(), net))
+        self._set_results(nets)
+
+    def _train_net(self, signals, labels, group, device, rng):
+        """Train one net on the classes in `group`, which it knows by their place there."""
+        held_out = self._hold_out(labels, group, rng)
+        net = self._build_net(signals.shape[1:], len(group), device, rng)
+        net.best_ = BestByMMD(
+            {place: signals[rows] for place, rows in held_out.items() if len(rows)},
+            self.patience,
+        )
+        net.callbacks = [
+            ("best", net.best_),
+            *([("progress", Progress())] if self.verbose else []),
+            *(self.callbacks or []),
+        ]
+        rows = np.flatnonzero(np.isin(labels, group))
+        rows = np.setdiff1d(rows, np.concatenate(list(held_out.values())))
+        places = np.searchsorted(group, labels[rows])
+        dataset = TensorDataset(torch.from_numpy(signals[rows]), torch.from_numpy(places))
+        with _one_thread():
+            with _seeded(net.seed):
+                net.initialize()
+            net.partial_fit(dataset)
+        return net
+
+    def _hold_out(self, labels, group, rng):
+        """Draw the held-out rows of each class, by its place in `group`."""
+        held_out = {}
+        for place, label in enumerate(group):
+            rows = np.flatnonzero(labels == label)
+            n_held_out = min(int(self.validation_fraction * len(rows)), _MAX_HELD_OUT)
+            # MMD^2 needs two rows, and the rest has to teach something
+            n_held_out = n_held_out if n_held_out >= 2 else 0
+            held_out[place] = rng.permutation(rows)[:n_held_out]
+        return held_out
+
+    def _build_net(self, signal_shape, n_classes, device, rng):
+        shape = dict(zip(("n_channels", "n_timepoints"), signal_shape, strict=True))
+        shape["n_classes"] = n_classes
+        return AdversarialNet(
+            partial(self._choose_generator(), **shape),
+            discriminator=partial(self._choose_discriminator(), **shape),
+            criterion=_LOSSES.get(self.loss, self.loss) if isinstance(self.loss, str) else self.loss,
+            gradient_penalty=self.gradient_penalty,
+            n_discriminator_steps=self.n_discriminator_steps,
+            betas=tuple(self.betas),
+            augmentation=self.augmentation,
+            ema_decay=self.ema_decay,
+            seed=int(rng.randint(2**31 - 1)),
+            lr=self.lr,
+            batch_size=self.batch_size,
+            max_epochs=self.max_epochs,
+            iterator_train__n_batches=self.steps_per_epoch,
+            device=device,
+            verbose=0,
+        )
+
+    def _choose_generator(self):
+        if callable(self.generator):
+            return self.generator
+        return partial(
+            LSTMGenerator,
+            latent_dim=self.latent_dim,
+            noise_dim=self.noise_dim,
+            hidden_size=self.hidden_size,
+            n_layers=self.n_layers,
+            bidirectional=self.generator == "bilstm",
+            samples_per_step=self.samples_per_step,
+            head_channels=self.head_channels,
+        )
+
+    def _choose_discriminator(self):
+        if callable(self.discriminator):
+            return self.discriminator
+        return partial(
+            ConvDiscriminator,
+            channels=tuple(self.discriminator_channels),
+            kernel_size=self.kernel_size,
+            downsample="stride" if self.discriminator == "strided" else "max",
+            minibatch_features=self.minibatch_features,
+        )
+
+    def _set_results(self, nets):
+        """Set the fitted attributes, one value for a shared net, else by label."""
+        self._nets = nets
+        results = {"net_": {}, "history_": {}, "best_iter_": {}, "best_score_": {}}
+        for label, net in nets.items():
+            values = (net, net.history, net.best_.best_iter_, net.best_.score_)
+            for name, value in zip(results, values, strict=True):
+                results[name][self.classes_[label]] = value
+        shared = self.conditioning == "shared"
+        for name, by_label in results.items():
+            setattr(self, name, next(iter(by_label.values()), None) if shared else by_label)
+        self.n_iter_ = max((net.n_iter_ for net in nets.values()), default=0)
+
+    def _warn_of_few_rows(self, label, count):
+        warnings.warn(
+            f"Class {label!r} has {count} row{'s' if count > 1 else ''}, fewer than the "
+            f"{_FEW_ROWS} that a GAN can learn from. Its new rows are made between its own "
+            "rows instead, with jitter in amplitude and offset, and none is held out.",
+            stacklevel=2,
+        )
+
+    def _draw(self, labels, rng):
+        """Draw scaled signals for labels given by their index, in one order for all nets."""
+        signals = np.empty((len(labels), *self._signal_shape), dtype=np.float32)
+        for index, X in self._few_rows.items():
+            rows = np.flatnonzero(labels == index)
+            signals[rows] = interpolate_rows(X, len(rows), rng)
+        nets = {id(net): net for net in self._nets.values()}
+        for key, net in nets.items():
+            group = [index for index, other in self._nets.items() if id(other) == key]
+            rows = np.flatnonzero(np.isin(labels, group))
+            if len(rows):
+                noise = torch.Generator().manual_seed(int(rng.randint(2**31 - 1)))
+                places = torch.from_numpy(np.searchsorted(group, labels[rows]))
+                signals[rows] = net.sample(places, noise)
+        return signals
+
+    def _scaled(self, X):
+        return self._scaler.scaled(as_signals(X, self.n_channels))
+
+    def _as_given(self, signals):
+        """Give scaled signals the unit, shape and type of the training rows."""
+        X = self._scaler.restored(signals).reshape(len(signals), *self._row_shape)
+        if self._dtype.kind in "iu":
+            X = np.rint(X)
+        limits = np.iinfo(self._dtype) if self._dtype.kind in "iu" else np.finfo(self._dtype)
+        return np.clip(X, limits.min, limits.max).astype(self._dtype)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = False
+        tags.input_tags.three_d_array = True
+        return tags
+
+
+def _check_not_ragged(X):
+    """Say which row has another length; numpy would only speak of an inhomogeneous shape."""
+    if not isinstance(X, list | tuple):
+        return
+    lengths = [np.size(row) for row in X]
+    for i, length in enumerate(lengths):
+        if length != lengths[0]:
+            raise ValueError(
+                f"X must have rows of one length. Row {i} has {length} values and row 0 has "
+                f"{lengths[0]}; cut or pad them."
+            )
+
+
+def _check_finite(X):
+    if X.dtype.kind != "f":
+        return
+    finite = np.isfinite(X).reshape(len(X), -1)
+    if finite.all():
+        return
+    row = int(np.flatnonzero(~finite.all(axis=1))[0])
+    place = int(np.flatnonzero(~finite[row])[0])
+    value = "NaN" if np.isnan(X[row].ravel()[place]) else "inf"
+    raise ValueError(
+        f"X must be finite. Row {row} is the first with {value}, at value {place}; fill such "
+        "gaps or drop the rows."
+    )
+
+
+def _check_device(device):
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(
+            f"'device' must be 'auto' or a device that is there. Got {str(device)!r} ({reason}); "
+            "use 'auto' or 'cpu'."
+        ) from error
+    return str(device)
+
+
+_torch_lock = threading.Lock()
+_n_pinned, _threads_before = 0, 1
+
+
+@contextmanager
+def _one_thread():
+    """Compute with one thread: the same sums in the same order whatever runs beside.
+
+    Several at a time may be inside; the last one out puts the number back.
+    """
+    global _n_pinned, _threads_before
+    with _torch_lock:
+        if not _n_pinned:
+            _threads_before = torch.get_num_threads()
+        _n_pinned += 1
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        with _torch_lock:
+            _n_pinned -= 1
+            if not _n_pinned:
+                torch.set_num_threads(_threads_before)
+
+
+@contextmanager
+def _seeded(seed):
+    """Seed torch's global generator, from which modules draw their first weights."""
+    with _torch_lock, torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield

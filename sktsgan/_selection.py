@@ -1,0 +1,114 @@
+"""Choosing among generated rows: right by their neighbours, and no copies."""
+
+import numpy as np
+from sklearn.neighbors import NearestNeighbors
+
+# Generated rows nearer to a training row than this share of the usual distance between
+# neighbours of their class are near-copies.
+_COPY_SHARE = 0.1
+# Rounds of drawing; a generator whose rows nearly all fail is not worth more.
+_MAX_ROUNDS = 8
+
+
+class NeighborSelection:
+    """Judge rows by the real rows around them.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        Real rows.
+    y : ndarray of int of shape (n_samples,)
+        Their classes.
+    n_neighbors : int
+        Real rows that vote on a row's class.
+    """
+
+    def __init__(self, X, y, n_neighbors=3):
+        self.X, self.y = X, y
+        self.neighbors = NearestNeighbors(n_neighbors=min(n_neighbors, len(X)))
+        self.neighbors.fit(X)
+
+    def copy_distance(self, label):
+        """Distance to a real row below which a row of a class is a near-copy of it."""
+        X = self.X[self.y == label]
+        if len(X) < 2:
+            return 0.0
+        # one of the class's own rows is always itself
+        distances, _ = NearestNeighbors(n_neighbors=2).fit(X).kneighbors(X)
+        return _COPY_SHARE * float(np.median(distances[:, 1]))
+
+    def judge(self, X, label):
+        """Return the votes for `label` and the distance to the nearest real row, by row."""
+        distances, indices = self.neighbors.kneighbors(X)
+        return (self.y[indices] == label).mean(axis=1), distances[:, 0]
+
+
+def select_rows(draw, n_rows, label, selection, min_votes):
+    """Draw rows until `n_rows` of them are right and no copies.
+
+    Parameters
+    ----------
+    draw : callable
+        ``draw(n)`` returns n rows, shape (n, n_features).
+    n_rows : int
+        Rows wanted.
+    label : int
+        Their class.
+    selection : NeighborSelection
+        Judges them.
+    min_votes : float
+        Share of the nearest real rows that must be of the same class; 0 asks for none.
+
+    Returns
+    -------
+    rows : ndarray of shape (n_rows, n_features)
+        The rows, in the order drawn.
+    n_right : int
+        How many of them passed. Where the rounds are over, the best of the others follow:
+        those with most votes, and copies last.
+    """
+    copy_distance = selection.copy_distance(label)
+    kept, rest, rest_votes = [], [], []
+    n_kept, n_drawn = 0, 0
+    for _ in range(_MAX_ROUNDS):
+        share = max(n_kept / n_drawn, 0.1) if n_drawn else 0.8
+        n_wanted = int((n_rows - n_kept) / share) + 16
+        X = draw(n_wanted)
+        votes, distances = selection.judge(X, label)
+        copies = distances <= copy_distance
+        right = ~copies & (votes >= min_votes)
+        kept.append(X[right])
+        rest.append(X[~right])
+        rest_votes.append((votes - 2 * copies)[~right])
+        n_kept, n_drawn = n_kept + right.sum(), n_drawn + n_wanted
+        if n_kept >= n_rows or n_kept < 0.02 * n_drawn:
+            break
+    best = np.argsort(-np.concatenate(rest_votes), kind="stable")
+    rows = np.concatenate([*kept, np.concatenate(rest)[best]])
+    return rows[:n_rows], min(int(n_kept), n_rows)
+
+
+def interpolate_rows(X, n_rows, rng):
+    """Make rows between pairs of a class's few rows, a little varied in amplitude and offset.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_channels, n_timepoints)
+        The rows there are, scaled; one is enough.
+    n_rows : int
+        Rows wanted.
+    rng : numpy.random.RandomState
+        Source of randomness.
+
+    Returns
+    -------
+    ndarray of shape (n_rows, n_channels, n_timepoints)
+        Rows x_i + t (x_j - x_i) with t uniform in (0, 1), times and plus Gaussian jitter of
+        standard deviation 0.1 and 0.05.
+    """
+    first, second = rng.randint(len(X), size=(2, n_rows))
+    step = rng.uniform(size=(n_rows, 1, 1))
+    gain = 1 + 0.1 * rng.standard_normal((n_rows, 1, 1))
+    offset = 0.05 * rng.standard_normal((n_rows, 1, 1))
+    rows = X[first] + step * (X[second] - X[first])
+    return (gain * rows + offset).astype(np.float32)

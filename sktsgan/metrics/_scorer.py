@@ -1,0 +1,123 @@
+"""Scoring a fitted sampler by MMD, in cross-validation."""
+
+import numbers
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state, indexable
+
+from sktsgan.metrics._mmd import maximum_mean_discrepancy
+
+
+class MMDScorer(BaseEstimator):
+    """Score a fitted sampler by the MMD between held-out rows and rows drawn from it.
+
+    A scorer as scikit-learn calls them, ``scorer(estimator, X, y)``: for each class in `y` as
+    many rows are drawn from the sampler as `X` has, and the score is minus the mean of their
+    :func:`~sktsgan.metrics.maximum_mean_discrepancy` to the rows in `X`. 0 is the best score
+    to expect, -2 the worst possible.
+
+    It takes a bare sampler or a fitted :class:`imblearn.pipeline.Pipeline`, in which the
+    sampler is found and `X` first goes through the transformers before it. As a sampler is no
+    classifier, ``cv=5`` would not be stratified: pass
+    :class:`~sklearn.model_selection.StratifiedKFold`, or, where rows of one patient must stay
+    together, :class:`~sklearn.model_selection.StratifiedGroupKFold`.
+
+    Parameters
+    ----------
+    average : {"macro", "weighted"}, default="macro"
+        Whether every class counts the same, or by its rows in `y`.
+    n_samples : int or None, default=None
+        Rows to draw for each class; None takes as many as the class has in `X`, and at least
+        100.
+    random_state : int or RandomState instance, default=0
+        Seeds the draw; an int gives the same score for the same estimator and rows.
+
+    See Also
+    --------
+    sktsgan.metrics.maximum_mean_discrepancy : The figure itself.
+
+    Examples
+    --------
+    >>> from sklearn.model_selection import StratifiedKFold, cross_val_score
+    >>> from sktsgan import MMDScorer, StaGANSampler
+    >>> from sktsgan.datasets import make_heartbeats
+    >>> X, y = make_heartbeats(200, weights=[0.5, 0.5], classes=("N", "V"), random_state=0)
+    >>> sampler = StaGANSampler(max_epochs=1, steps_per_epoch=5, random_state=0)
+    >>> scores = cross_val_score(sampler, X, y, cv=StratifiedKFold(2), scoring=MMDScorer())
+    >>> bool((scores < 0).all())
+    True
+    """
+
+    def __init__(self, average="macro", *, n_samples=None, random_state=0):
+        self.average = average
+        self.n_samples = n_samples
+        self.random_state = random_state
+
+    def __call__(self, estimator, X, y):
+        """Score a fitted estimator.
+
+        Parameters
+        ----------
+        estimator : sampler or Pipeline
+            Fitted, with a method ``sample``.
+        X : array-like of shape (n_samples, ...)
+            Rows that it was not fitted on.
+        y : array-like of shape (n_samples,)
+            Their labels.
+
+        Returns
+        -------
+        float
+            Minus the mean MMD^2.
+
+        Raises
+        ------
+        ValueError
+            If a class has fewer than two rows in `X` or was not seen in ``fit``.
+        TypeError
+            If there is no sampler in `estimator`.
+        """
+        if self.average not in ("macro", "weighted"):
+            raise ValueError(f"'average' must be 'macro' or 'weighted'. Got {self.average!r}.")
+        if not (
+            self.n_samples is None
+            or (isinstance(self.n_samples, numbers.Integral) and self.n_samples >= 2)
+        ):
+            raise ValueError(
+                f"'n_samples' must be a whole number of at least 2, or None. Got {self.n_samples!r}."
+            )
+        sampler, X = _find_sampler(estimator, X)
+        X, y = indexable(np.asarray(X), np.asarray(y))
+        rng = check_random_state(self.random_state)
+        labels, counts = np.unique(y, return_counts=True)
+        discrepancies = [
+            self._discrepancy(sampler, X[y == label], label, rng) for label in labels
+        ]
+        weights = counts if self.average == "weighted" else None
+        return -float(np.average(discrepancies, weights=weights))
+
+    def _discrepancy(self, sampler, X_real, label, rng):
+        if len(X_real) < 2:
+            raise ValueError(
+                f"X must have at least 2 rows of each class. Got {len(X_real)} of class "
+                f"{label!r}; use fewer folds, or stratified ones."
+            )
+        n_samples = self.n_samples or max(len(X_real), 100)
+        X_synthetic, _ = sampler.sample(y=np.full(n_samples, label), random_state=rng)
+        return maximum_mean_discrepancy(X_real, X_synthetic)
+
+
+def _find_sampler(estimator, X):
+    """Return the sampler in `estimator` and `X` as the sampler was given it."""
+    if hasattr(estimator, "sample"):
+        return estimator, X
+    for _, step in getattr(estimator, "steps", []):
+        if hasattr(step, "sample"):
+            return step, X
+        if hasattr(step, "transform"):
+            X = step.transform(X)
+    raise TypeError(
+        "'estimator' must be a sampler with a method 'sample', or a Pipeline with one. "
+        f"Got {type(estimator).__name__}."
+    )
