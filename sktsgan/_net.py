@@ -2,6 +2,8 @@
 
 import copy
 import warnings
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -128,11 +130,30 @@ class AdversarialNet(NeuralNet):
         """Build both networks and the generator's average."""
         self.rng_ = torch.Generator().manual_seed(self.seed)
         self.module_ = self.module()
+        self.check_generator()
         self.average_ = copy.deepcopy(self.module_).requires_grad_(False)
         self.discriminator_ = self.discriminator()
         self.n_iter_ = 0
         self.stopped_by_ = None
         return self
+
+    def check_generator(self):
+        """Try the generator, which may be the user's own, on two rows."""
+        if not isinstance(getattr(self.module_, "latent_size", None), int):
+            raise TypeError(
+                "'generator' must build a module with an attribute 'latent_size', a whole number. "
+                f"Got {type(self.module_).__name__} without one."
+            )
+        shape = self.module.keywords
+        expected = (2, shape["n_channels"], shape["n_timepoints"])
+        with torch.no_grad():
+            z = torch.zeros(2, self.module_.latent_size)
+            X = self.module_(z, torch.zeros(2, dtype=torch.long))
+        if X.shape != expected:
+            raise ValueError(
+                f"'generator' must return signals of shape {expected} for two rows of noise. "
+                f"Got {tuple(X.shape)}."
+            )
 
     def initialize_criterion(self):
         """Take the loss, a function, as it is."""
@@ -141,7 +162,7 @@ class AdversarialNet(NeuralNet):
 
     def initialize_optimizer(self, triggered_directly=None):
         """Give each network an optimizer of its own."""
-        options = {"lr": self.lr, "betas": self.betas}
+        options = {"lr": self.lr, "betas": self.betas, "fused": True}
         self.optimizer_ = self.optimizer(self.module_.parameters(), **options)
         self.discriminator_optimizer_ = self.optimizer(
             self.discriminator_.parameters(), **options
@@ -220,7 +241,12 @@ class AdversarialNet(NeuralNet):
         ndarray of shape (n_samples, n_channels, n_timepoints)
             Scaled signals.
         """
-        chunks = [self.generate(self.noise(len(part), rng), part) for part in y.split(_CHUNK)]
+        parts = y.split(_CHUNK)
+        chunks = []
+        for i in range(0, len(parts), 2):
+            pair = parts[i : i + 2]
+            noise = [self.noise(len(part), rng) for part in pair]
+            chunks += self._map(self.generate, noise, pair)
         return np.concatenate(chunks)
 
     def snapshot(self):
@@ -232,28 +258,69 @@ class AdversarialNet(NeuralNet):
         for name in self._networks:
             getattr(self, name).load_state_dict(weights[name])
 
+    @contextmanager
+    def two_workers(self):
+        """Let two threads share the work that does not depend on each other's.
+
+        Each computes on one core, in the same order as one thread would do it alone, so that
+        results do not depend on how busy the machine is.
+        """
+        if torch.device(self.device).type != "cpu":
+            yield
+            return
+        with ThreadPoolExecutor(1) as self._worker:
+            try:
+                yield
+            finally:
+                self._worker = None
+
+    _worker = None
+
+    def _map(self, function, first, *others):
+        """Call a function on two sets of arguments, at the same time where that is set up."""
+        calls = list(zip(first, *others, strict=True))
+        if self._worker is None or len(calls) < 2:
+            return [function(*call) for call in calls]
+        head = self._worker.submit(function, *calls[0])
+        tail = function(*calls[1])
+        return [head.result(), tail]
+
     _networks = ("module_", "discriminator_", "average_")
 
     def _update_discriminator(self, X_real, X_fake, y):
-        X_real, X_fake = self._augmented(X_real), self._augmented(X_fake)
-        inputs = [X_real.requires_grad_(), X_fake.requires_grad_()]
-        scores = [self.discriminator_(X, y) for X in inputs]
+        """Step on real and synthetic rows, which meet only in the loss: side by side."""
+
+        def judge(X):
+            scores = self.discriminator_(X, y)
+            return scores, self._penalty(scores, X)
+
+        def differentiate(side, slope):
+            scores, penalty = side
+            return torch.autograd.grad(
+                (slope * scores).sum() + penalty, parameters, allow_unused=True
+            )
+
+        parameters = list(self.discriminator_.parameters())
+        X_real, X_fake = (self._augmented(X).requires_grad_() for X in (X_real, X_fake))
+        sides = self._map(judge, [X_real, X_fake])
+        scores = [side[0].detach().requires_grad_() for side in sides]
         loss, _ = self.criterion_(*scores)
-        penalized = loss
-        if self.gradient_penalty:
-            penalized = loss + self.gradient_penalty / 2 * gradient_penalty(scores, inputs)
-        self.discriminator_optimizer_.zero_grad()
-        penalized.backward()
+        gradients = self._map(differentiate, sides, torch.autograd.grad(loss, scores))
+        for parameter, on_real, on_fake in zip(parameters, *gradients, strict=True):
+            parameter.grad = on_real if on_fake is None else on_real + on_fake
         self._notify_gradients(self.discriminator_, X_real, y)
         self.discriminator_optimizer_.step()
         return loss.detach()
 
+    def _penalty(self, scores, X):
+        if not self.gradient_penalty:
+            return 0.0
+        return self.gradient_penalty / 2 * gradient_penalty(scores, X)
+
     def _update_generator(self, X_real, X_fake, y):
         self.discriminator_.requires_grad_(False)
-        with torch.no_grad():
-            real_scores = self.discriminator_(self._augmented(X_real), y)
-        fake_scores = self.discriminator_(self._augmented(X_fake), y)
-        _, loss = self.criterion_(real_scores, fake_scores)
+        pair = [self._augmented(X_real), self._augmented(X_fake)]
+        _, loss = self.criterion_(*self._map(lambda X: self.discriminator_(X, y), pair))
         self.optimizer_.zero_grad()
         loss.backward()
         self.discriminator_.requires_grad_(True)

@@ -398,7 +398,7 @@ class StaGANSampler(BaseOverSampler):
         rows, n_right = select_rows(draw, n_rows, index, selection, 0.5 if asks_votes else 0)
         if n_right < n_rows:
             warnings.warn(
-                f"Only {n_right} of the {n_rows} rows drawn for class {label!r} passed the "
+                f"Only {n_right} of the {n_rows} rows drawn for class {_plain(label)!r} passed the "
                 "selection; the best of the others follow them. Train longer, or set "
                 "'selection=None'.",
                 stacklevel=2,
@@ -418,6 +418,11 @@ class StaGANSampler(BaseOverSampler):
                 f"{type(X).__name__}; call X.toarray()."
             )
         _check_not_ragged(X)
+        if np.ndim(X) > 3:
+            raise ValueError(
+                "X must have 2 or 3 axes, (n_samples, n_features) or (n_samples, n_channels, "
+                f"n_timepoints). Got {np.ndim(X)} axes."
+            )
         y, binarize_y = check_target_type(y, indicate_one_vs_all=True)
         X, y = validate_data(
             self, X=X, y=y, reset=True, allow_nd=True, ensure_all_finite=False
@@ -428,6 +433,21 @@ class StaGANSampler(BaseOverSampler):
         as_signals(X, self.n_channels)
         return X, y, binarize_y
 
+    def _check_numbers(self):
+        """Check the parameters that are tuples of numbers."""
+        if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
+            raise ValueError(
+                f"'betas' must be two numbers of at least 0 and below 1. Got {self.betas!r}."
+            )
+        channels = self.discriminator_channels
+        if not channels or not all(
+            isinstance(width, numbers.Integral) and width > 0 for width in channels
+        ):
+            raise ValueError(
+                "'discriminator_channels' must be whole numbers above 0, one for each block. "
+                f"Got {channels!r}."
+            )
+
     def _check_labels(self, y):
         y = np.asarray(y)
         if y.ndim != 1 or not len(y):
@@ -436,13 +456,14 @@ class StaGANSampler(BaseOverSampler):
         if unknown.any():
             raise ValueError(
                 f"'y' must hold labels seen in 'fit', {self.classes_.tolist()}. "
-                f"Got {y[unknown][0]!r}."
+                f"Got {_plain(y[unknown][0])!r}."
             )
         return np.searchsorted(self.classes_, y)
 
     def _train(self, X, y, rng):
         """Learn all classes that have enough rows; keep the rows of those that have not."""
         device = _check_device(self.device)
+        self._check_numbers()
         self.classes_, labels = np.unique(y, return_inverse=True)
         counts = np.bincount(labels)
         self._frequencies = counts / counts.sum()
@@ -484,7 +505,8 @@ class StaGANSampler(BaseOverSampler):
         with _one_thread():
             with _seeded(net.seed):
                 net.initialize()
-            net.partial_fit(dataset)
+            with net.two_workers():
+                net.partial_fit(dataset)
         return net
 
     def _hold_out(self, labels, group, rng):
@@ -559,7 +581,7 @@ class StaGANSampler(BaseOverSampler):
 
     def _warn_of_few_rows(self, label, count):
         warnings.warn(
-            f"Class {label!r} has {count} row{'s' if count > 1 else ''}, fewer than the "
+            f"Class {_plain(label)!r} has {count} row{'s' if count > 1 else ''}, fewer than the "
             f"{_FEW_ROWS} that a GAN can learn from. Its new rows are made between its own "
             "rows instead, with jitter in amplitude and offset, and none is held out.",
             stacklevel=2,
@@ -578,7 +600,8 @@ class StaGANSampler(BaseOverSampler):
             if len(rows):
                 noise = torch.Generator().manual_seed(int(rng.randint(2**31 - 1)))
                 places = torch.from_numpy(np.searchsorted(group, labels[rows]))
-                signals[rows] = net.sample(places, noise)
+                with net.two_workers():
+                    signals[rows] = net.sample(places, noise)
         return signals
 
     def _scaled(self, X):
@@ -597,6 +620,11 @@ class StaGANSampler(BaseOverSampler):
         tags.input_tags.sparse = False
         tags.input_tags.three_d_array = True
         return tags
+
+
+def _plain(label):
+    """Return a label as Python prints it best."""
+    return label.item() if isinstance(label, np.generic) else label
 
 
 def _check_not_ragged(X):

@@ -172,15 +172,15 @@ def gradient_penalty(scores, signals):
 
     Parameters
     ----------
-    scores : Tensor or sequence of Tensor, each of shape (batch_size,)
-        What the discriminator gave for each of `signals`.
-    signals : Tensor or sequence of Tensor, each of shape (batch_size, ...)
+    scores : Tensor of shape (batch_size,)
+        What the discriminator gave for `signals`.
+    signals : Tensor of shape (batch_size, n_channels, n_timepoints)
         What it was given, with ``requires_grad`` set.
 
     Returns
     -------
     Tensor of shape ()
-        The penalty, summed over the given pairs; differentiable.
+        The penalty; differentiable.
 
     References
     ----------
@@ -192,13 +192,8 @@ def gradient_penalty(scores, signals):
     >>> import torch
     >>> from sktsgan.losses import gradient_penalty
     >>> signals = torch.zeros(2, 3, requires_grad=True)
-    >>> float(gradient_penalty(signals.sum(1), signals))  # three slopes of 1 in each row
+    >>> gradient_penalty(signals.sum(1), signals).item()  # three slopes of 1 in each row
     3.0
     """
-    if isinstance(scores, torch.Tensor):
-        scores, signals = [scores], [signals]
-    # one backward pass serves all pairs
-    gradients = torch.autograd.grad(
-        [score.sum() for score in scores], list(signals), create_graph=True
-    )
-    return sum(gradient.flatten(1).square().sum(1).mean() for gradient in gradients)
+    (gradient,) = torch.autograd.grad(scores.sum(), signals, create_graph=True)
+    return gradient.flatten(1).square().sum(1).mean()

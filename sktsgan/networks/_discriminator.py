@@ -36,6 +36,11 @@ class ConvDiscriminator(nn.Module):
     minibatch_kernel_dim : int, default=8
         Its kernel's dimensions.
 
+    Raises
+    ------
+    ValueError
+        If `kernel_size` is even.
+
     References
     ----------
     .. [1] T. Miyato and M. Koyama, "cGANs with projection discriminator", ICLR 2018,
@@ -63,6 +68,8 @@ class ConvDiscriminator(nn.Module):
         minibatch_kernel_dim=8,
     ):
         super().__init__()
+        if kernel_size % 2 == 0:
+            raise ValueError(f"'kernel_size' must be odd. Got {kernel_size}.")
         widths = [n_channels, *channels]
         self.blocks = nn.Sequential(
             *(

@@ -47,6 +47,11 @@ class LSTMGenerator(nn.Module):
         Numbers of noise that ``forward`` expects for each signal: `latent_dim` plus
         `noise_dim` for each step.
 
+    Raises
+    ------
+    ValueError
+        If there is no noise at all.
+
     Examples
     --------
     >>> import torch
@@ -72,16 +77,19 @@ class LSTMGenerator(nn.Module):
         head_channels=16,
     ):
         super().__init__()
+        if not latent_dim + noise_dim:
+            raise ValueError("'latent_dim' and 'noise_dim' must not both be 0. Got 0 and 0.")
         self.n_timepoints = n_timepoints
         self.latent_dim = latent_dim
         self.n_steps = math.ceil(n_timepoints / samples_per_step)
         self.latent_size = latent_dim + self.n_steps * noise_dim
         self.class_vectors = nn.Embedding(n_classes, hidden_size)
         self.shared = nn.Linear(latent_dim + hidden_size, hidden_size)
-        position_dim = hidden_size if latent_dim else 0
-        self.position = nn.Parameter(torch.randn(self.n_steps, position_dim))
+        self.position = None
+        if latent_dim:
+            self.position = nn.Parameter(torch.randn(self.n_steps, hidden_size))
         self.lstm = nn.LSTM(
-            hidden_size + position_dim + noise_dim,
+            hidden_size + noise_dim,
             hidden_size,
             n_layers,
             batch_first=True,
@@ -119,15 +127,11 @@ class LSTMGenerator(nn.Module):
         noise = z[:, self.latent_dim :].view(batch_size, self.n_steps, -1)
         shared = torch.cat([z[:, : self.latent_dim], self.class_vectors(y)], dim=1)
         shared = self.shared(shared)  # (batch_size, hidden_size)
-        steps = torch.cat(
-            [
-                shared[:, None].expand(-1, self.n_steps, -1),
-                self.position.expand(batch_size, -1, -1),
-                noise,
-            ],
-            dim=2,
-        )  # (batch_size, n_steps, hidden_size + position_dim + noise_dim)
-        states, _ = self.lstm(steps)
+        steps = shared[:, None].expand(-1, self.n_steps, -1)
+        if self.position is not None:
+            steps = steps + self.position
+        # (batch_size, n_steps, hidden_size + noise_dim)
+        states, _ = self.lstm(torch.cat([steps, noise], dim=2))
         samples = self.emit(states).view(batch_size, -1, self.n_features)
         # (batch_size, n_features, n_steps * samples_per_step), cut to length
         samples = samples.transpose(1, 2)[..., : self.n_timepoints]

@@ -1,0 +1,139 @@
+"""MMD against independent oracles, and the laws it must obey."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.spatial.distance import pdist
+from sklearn.metrics.pairwise import rbf_kernel
+
+from sktsgan.metrics import maximum_mean_discrepancy
+from sktsgan.metrics._mmd import median_bandwidth
+
+
+def slow_mmd(X, Y, bandwidth, biased):
+    """Write the definition down as loops."""
+
+    def kernel(a, b):
+        square = sum((p - q) ** 2 for p, q in zip(a, b, strict=True))
+        factors = (0.25, 0.5, 1, 2, 4)
+        return sum(math.exp(-c * square / (2 * bandwidth**2)) for c in factors) / 5
+
+    def mean(rows, columns, skip):
+        values = [
+            kernel(a, b)
+            for i, a in enumerate(rows)
+            for j, b in enumerate(columns)
+            if not (skip and i == j)
+        ]
+        return sum(values) / len(values)
+
+    return mean(X, X, not biased) + mean(Y, Y, not biased) - 2 * mean(X, Y, False)
+
+
+@pytest.mark.parametrize("biased", [False, True])
+def test_against_loops(rng, biased):
+    X, Y = rng.normal(size=(9, 4)), rng.normal(0.5, 2, size=(7, 4))
+    bandwidth = float(np.median(pdist(X)))
+    expected = slow_mmd(X.tolist(), Y.tolist(), bandwidth, biased)
+    assert maximum_mean_discrepancy(X, Y, biased=biased) == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("n_real", [30, 1500])
+def test_against_scikit_learn(rng, n_real):
+    # 1500 rows need more than one tile
+    X, Y = rng.normal(size=(n_real, 6)), rng.normal(0.3, 1, size=(1200, 6))
+    bandwidth = float(np.median(pdist(X)))
+    expected = 0.0
+    for c in (0.25, 0.5, 1, 2, 4):
+        gamma = c / (2 * bandwidth**2)
+        within = [
+            (rbf_kernel(A, gamma=gamma).sum() - len(A)) / (len(A) * (len(A) - 1)) for A in (X, Y)
+        ]
+        expected += (sum(within) - 2 * rbf_kernel(X, Y, gamma=gamma).mean()) / 5
+    assert maximum_mean_discrepancy(X, Y) == pytest.approx(expected, rel=1e-6)
+
+
+@settings(max_examples=30, deadline=None)
+@given(scale=st.floats(-150, 150), offset=st.floats(-5, 5), seed=st.integers(0, 99))
+def test_scale_offset_and_order_do_not_matter(scale, offset, seed):
+    rng = np.random.default_rng(seed)
+    X, Y = rng.normal(size=(20, 5)), rng.normal(1, 1, size=(15, 5))
+    expected = maximum_mean_discrepancy(X, Y)
+    factor = 10.0**scale
+    moved = maximum_mean_discrepancy(
+        factor * (X[::-1] + offset), factor * (rng.permutation(Y) + offset)
+    )
+    assert moved == pytest.approx(expected, abs=1e-9)
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 999), bandwidth=st.floats(0.1, 10))
+def test_symmetry_and_bounds_for_a_given_bandwidth(seed, bandwidth):
+    rng = np.random.default_rng(seed)
+    X, Y = rng.normal(size=(12, 3)), rng.exponential(size=(8, 3))
+    there = maximum_mean_discrepancy(X, Y, bandwidth=bandwidth)
+    back = maximum_mean_discrepancy(Y, X, bandwidth=bandwidth)
+    assert there == pytest.approx(back, abs=1e-12)
+    assert 0 <= maximum_mean_discrepancy(X, Y, bandwidth=bandwidth, biased=True) <= 2
+
+
+def test_the_unbiased_mean_over_draws_is_zero(rng):
+    values = [
+        maximum_mean_discrepancy(*rng.normal(size=(2, 20, 3)), bandwidth=2.0) for _ in range(400)
+    ]
+    assert abs(np.mean(values)) < 4 * np.std(values) / 20
+    biased = maximum_mean_discrepancy(*rng.normal(size=(2, 20, 3)), biased=True)
+    assert biased > 0
+
+
+def test_grows_with_noise_and_ranks_real_beats_first(beats):
+    X, y = beats
+    normal, ventricular = X[y == "N"].astype(float), X[y == "V"]
+    rng = np.random.default_rng(0)
+    reference, held_out = normal[:200], normal[200:]
+    noise = rng.normal(size=held_out.shape)
+    values = [
+        maximum_mean_discrepancy(reference, held_out + level * noise)
+        for level in (0, 0.1, 0.3, 1.0)
+    ]
+    assert values == sorted(values)
+    assert values[0] < 0.02
+    assert maximum_mean_discrepancy(reference, ventricular) > 0.1
+    repeated = np.repeat(held_out[:1], 200, axis=0)
+    assert maximum_mean_discrepancy(reference, repeated) > 0.1
+
+
+def test_three_axes_and_containers(rng):
+    X, Y = rng.normal(size=(2, 10, 2, 4))
+    flat = maximum_mean_discrepancy(X.reshape(10, 8), Y.reshape(10, 8))
+    assert maximum_mean_discrepancy(X, Y) == flat
+    assert maximum_mean_discrepancy(X.tolist(), Y.tolist()) == flat
+
+
+def test_bandwidth_of_degenerate_sets():
+    assert median_bandwidth(np.zeros((5, 3))) == 1.0
+    assert median_bandwidth(np.full((5, 4), 3.0)) == pytest.approx(6.0)
+    mostly_equal = np.zeros((9, 1))
+    mostly_equal[0] = 4.0
+    assert 0 < median_bandwidth(mostly_equal) < 4
+    same = maximum_mean_discrepancy(np.ones((4, 3)), np.ones((5, 3)))
+    assert same == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("X", "Y", "options", "message"),
+    [
+        (np.ones((3, 4)), np.ones((3, 5)), {}, "same number of timepoints. Got 4 and 5"),
+        (np.ones((1, 4)), np.ones((3, 4)), {}, "'X_real' must have at least 2 rows. Got 1"),
+        (np.ones((3, 4)), np.ones((0, 4)), {}, "'X_synthetic' must have at least 2 rows"),
+        (np.ones((3, 4)), np.full((3, 4), np.nan), {}, "'X_synthetic' must be finite"),
+        (np.ones(4), np.ones((3, 4)), {}, r"'X_real' must be of shape .* Got \(4,\)"),
+        (np.ones((3, 4)), np.ones((3, 4)), {"bandwidth": 0}, "'bandwidth' must be .* Got 0"),
+    ],
+)
+def test_bad_input(X, Y, options, message):
+    with pytest.raises(ValueError, match=message):
+        maximum_mean_discrepancy(X, Y, **options)

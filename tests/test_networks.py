@@ -1,0 +1,120 @@
+"""The networks: shapes, oracles, and what minibatch discrimination promises."""
+
+import pytest
+import torch
+
+from sktsgan.networks import ConvDiscriminator, LSTMGenerator, MinibatchDiscrimination
+
+SHAPES = [(1, 2, 1), (1, 3, 2), (2, 187, 4), (12, 64, 20), (1, 3000, 2)]
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        yield
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("batch_size", [1, 5])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"bidirectional": False, "n_layers": 2, "samples_per_step": 1, "head_channels": 0},
+        {"latent_dim": 0, "noise_dim": 1},
+        {"noise_dim": 0},
+    ],
+)
+def test_generator_shapes(shape, batch_size, options):
+    generator = LSTMGenerator(*shape, hidden_size=6, **options)
+    z = torch.randn(batch_size, generator.latent_size)
+    X = generator(z, torch.zeros(batch_size, dtype=torch.long))
+    assert X.shape == (batch_size, *shape[:2])
+    assert torch.isfinite(X).all()
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("batch_size", [1, 5])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"minibatch_features": 0},
+        {"downsample": "max", "channels": (10,), "kernel_size": 3},
+        {"downsample": "max", "channels": (10, 10), "kernel_size": 3, "minibatch_features": 5},
+    ],
+)
+def test_discriminator_shapes(shape, batch_size, options):
+    discriminator = ConvDiscriminator(*shape, **options)
+    scores = discriminator(
+        torch.randn(batch_size, *shape[:2]), torch.zeros(batch_size, dtype=torch.long)
+    )
+    assert scores.shape == (batch_size,)
+    assert torch.isfinite(scores).all()
+
+
+def test_generator_uses_every_part_of_its_input():
+    generator = LSTMGenerator(1, 32, 3, latent_dim=2, noise_dim=1)
+    z = torch.randn(1, generator.latent_size, requires_grad=True)
+    signals = [generator(z, torch.tensor([label])) for label in range(3)]
+    signals[0].sum().backward()
+    assert (z.grad != 0).all()
+    assert not torch.allclose(signals[0], signals[1])
+
+
+def slow_minibatch_discrimination(features, weight, n_features):
+    """Write the definition down as loops."""
+    points = (features @ weight).reshape(len(features), n_features, -1)
+    closeness = torch.zeros(len(features), n_features, dtype=features.dtype)
+    for i in range(len(features)):
+        for j in range(len(features)):
+            for b in range(n_features):
+                if i != j:
+                    distance = (points[i, b] - points[j, b]).abs().mean()
+                    closeness[i, b] += torch.exp(-distance) / (len(features) - 1)
+    return closeness
+
+
+def test_minibatch_discrimination_against_loops():
+    layer = MinibatchDiscrimination(6, 3, kernel_dim=4).double()
+    features = torch.randn(7, 6, dtype=torch.float64)
+    expected = slow_minibatch_discrimination(features, layer.weight, 3)
+    torch.testing.assert_close(layer(features), expected)
+
+
+def test_minibatch_discrimination_gradients():
+    # the signs are held constant in it, which must not show in either derivative
+    layer = MinibatchDiscrimination(4, 2, kernel_dim=3).double()
+    features = torch.randn(5, 4, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(layer, features)
+    assert torch.autograd.gradgradcheck(layer, features)
+    expected = slow_minibatch_discrimination(features, layer.weight, 2).square().sum()
+    by_loops = torch.autograd.grad(expected, [features, layer.weight])
+    ours = torch.autograd.grad(layer(features).square().sum(), [features, layer.weight])
+    for gradient, oracle in zip(ours, by_loops, strict=True):
+        torch.testing.assert_close(gradient, oracle)
+
+
+def test_minibatch_discrimination_is_alive_at_the_start():
+    closeness = MinibatchDiscrimination(128, 16)(torch.randn(64, 128))
+    assert 0.1 < closeness.mean() < 0.9
+    assert closeness.std() > 0.01
+
+
+@pytest.mark.parametrize("times", [2, 10])
+def test_minibatch_discrimination_does_not_depend_on_batch_size(times):
+    layer = MinibatchDiscrimination(8, 4)
+    features = torch.randn(400, 8)
+    few, many = layer(features[:400 // times]).mean(0), layer(features).mean(0)
+    torch.testing.assert_close(few, many, atol=0.05, rtol=0)
+
+
+def test_minibatch_discrimination_of_one_row_and_of_equal_rows():
+    layer = MinibatchDiscrimination(8, 4)
+    row = torch.randn(1, 8)
+    assert (layer(row) == 0).all()
+    torch.testing.assert_close(layer(row.repeat(5, 1)), torch.ones(5, 4))
+    different = layer(torch.randn(5, 8))
+    assert (different < 1).all()
+    assert (different > 0).all()

@@ -1,0 +1,582 @@
+"""What StaGANSampler promises, on real training."""
+
+import pickle
+import random
+import re
+import warnings
+from collections import Counter
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from imblearn.pipeline import Pipeline
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_score
+from sklearn.neighbors import NearestNeighbors
+from sklearn.preprocessing import MinMaxScaler
+
+from sktsgan import MMDScorer, StaGANSampler
+from sktsgan.datasets import make_heartbeats
+from sktsgan.metrics import maximum_mean_discrepancy
+from sktsgan.networks import ConvDiscriminator, LSTMGenerator
+
+THREE_FOLDS = StratifiedKFold(3, shuffle=True, random_state=0)
+ignore_short_selection = pytest.mark.filterwarnings("ignore:Only .* rows drawn:UserWarning")
+ignore_few_rows = pytest.mark.filterwarnings("ignore:Class .* has .* row:UserWarning")
+
+
+# What training brings
+
+
+def test_training_lowers_the_mmd(trained, beats):
+    X, y = beats
+    history = np.array(trained.history_[:, "valid_mmd"])
+    assert -trained.best_score_ == history.min()
+    assert history.min() < 0.5 * history[0]
+    new, labels = trained.sample(y=y, random_state=1)
+    untrained = clone(trained).set_params(max_epochs=1, steps_per_epoch=1, lr=1e-8).fit(X, y)
+    old, _ = untrained.sample(y=y, random_state=1)
+    for label in trained.classes_:
+        real, rows = X[y == label], labels == label
+        learned = maximum_mean_discrepancy(real, new[rows])
+        assert learned < 0.1
+        assert learned < maximum_mean_discrepancy(real, old[rows]) / 3
+
+
+def test_classes_differ(trained, beats):
+    X, y = beats
+    for label in ("N", "V"):
+        rows, _ = trained.sample(y=[label] * 100, random_state=0)
+        own = maximum_mean_discrepancy(X[y == label], rows)
+        other = maximum_mean_discrepancy(X[y == ("V" if label == "N" else "N")], rows)
+        assert own < other / 3
+
+
+def test_best_weights_are_kept(quick, beats):
+    sampler = quick(max_epochs=6, lr=0.01).fit(*beats)
+    history = sampler.history_[:, "valid_mmd"]
+    best = int(np.argmin(history))
+    assert sampler.best_iter_ == 3 * (best + 1)
+    assert sampler.best_score_ == -history[best]
+    # the same steps, stopped there, end with the same weights
+    stopped = quick(max_epochs=best + 1, lr=0.01).fit(*beats)
+    for kept, last in zip(
+        sampler.net_.average_.parameters(), stopped.net_.average_.parameters(), strict=True
+    ):
+        torch.testing.assert_close(kept, last, rtol=0, atol=0)
+
+
+def test_patience_stops_training(quick, beats):
+    sampler = quick(max_epochs=50, patience=2, lr=1e-30, ema_decay=0).fit(*beats)
+    assert sampler.best_iter_ == 3
+    assert sampler.n_iter_ == 9
+
+
+def test_without_held_out_rows_the_last_weights_are_kept(quick, beats):
+    sampler = quick(validation_fraction=0).fit(*beats)
+    assert sampler.best_score_ is None
+    assert sampler.best_iter_ == sampler.n_iter_ == 6
+
+
+# What fit_resample returns
+
+
+def test_originals_come_first_untouched(quick, beats):
+    X, y = beats
+    before = X.copy(), y.copy()
+    sampler = quick()
+    X_resampled, y_resampled = sampler.fit_resample(X, y)
+    for now, then in ((X, before[0]), (y, before[1])):
+        np.testing.assert_array_equal(now, then)
+    np.testing.assert_array_equal(X_resampled[: len(X)], X)
+    np.testing.assert_array_equal(y_resampled[: len(y)], y)
+    assert Counter(y_resampled.tolist()) == {"N": 400, "V": 400, "F": 400}
+    np.testing.assert_array_equal(sampler.synthetic_mask_, np.arange(1200) >= 520)
+    assert sampler.sampling_strategy_ == {"V": 320, "F": 360}
+
+
+@pytest.mark.parametrize(
+    ("strategy", "expected"),
+    [
+        ({"V": 90, "F": 41}, {"N": 400, "V": 90, "F": 41}),
+        ("minority", {"N": 400, "V": 80, "F": 400}),
+        (lambda y: {"F": 50}, {"N": 400, "V": 80, "F": 50}),
+        ("all", {"N": 400, "V": 400, "F": 400}),
+        ({"V": 80}, {"N": 400, "V": 80, "F": 40}),
+    ],
+)
+def test_exactly_the_rows_asked_for(quick, beats, strategy, expected):
+    _, y_resampled = quick(sampling_strategy=strategy).fit_resample(*beats)
+    assert Counter(y_resampled.tolist()) == expected
+
+
+def test_float_strategy(quick):
+    X, y = make_heartbeats(120, classes=("N", "V"), weights=[5, 1], n_timepoints=32, random_state=0)
+    _, y_resampled = quick(sampling_strategy=0.5).fit_resample(X, y)
+    assert Counter(y_resampled.tolist()) == {"N": 100, "V": 50}
+
+
+@pytest.mark.parametrize("n_rows", [1, 5, 19])
+def test_few_rows(quick, n_rows):
+    X, y = make_heartbeats(200, classes=("N", "V"), weights=[1, 1], n_timepoints=32, random_state=0)
+    keep = np.sort(np.r_[np.flatnonzero(y == "N"), np.flatnonzero(y == "V")[:n_rows]])
+    X, y = X[keep], y[keep]
+    sampler = quick(selection="neighbors", replicate_fraction=0)
+    with pytest.warns(UserWarning, match=f"Class 'V' has {n_rows} row.* made between its own"):
+        X_resampled, y_resampled = sampler.fit_resample(X, y)
+    assert Counter(y_resampled.tolist()) == {"N": 100, "V": 100}
+    new = X_resampled[sampler.synthetic_mask_]
+    assert np.isfinite(new).all()
+    assert_no_copies(X, new)
+    # they stay with the class
+    assert maximum_mean_discrepancy(X[y == "N"], new) > 0.1
+    X_new, _ = sampler.sample(y=["V"] * 3)
+    assert X_new.shape == (3, 32)
+
+
+@ignore_few_rows
+def test_few_rows_in_every_class(quick, rng):
+    sampler = quick().fit(rng.normal(size=(9, 6)), [0] * 6 + [1] * 3)
+    assert sampler.net_ is None
+    assert sampler.n_iter_ == 0
+    assert sampler.sample(5)[0].shape == (5, 6)
+
+
+def assert_no_copies(X, new):
+    neighbors = NearestNeighbors(n_neighbors=1).fit(X.reshape(len(X), -1))
+    assert neighbors.kneighbors(new.reshape(len(new), -1))[0].min() > 0
+    assert len(np.unique(new, axis=0)) == len(new)
+
+
+@ignore_short_selection
+@pytest.mark.parametrize("selection", ["neighbors", None])
+def test_no_copies(beats, trained, selection):
+    X, y = beats
+    sampler = clone(trained).set_params(selection=selection, max_epochs=2)
+    X_resampled, _ = sampler.fit_resample(X, y)
+    assert_no_copies(X, X_resampled[sampler.synthetic_mask_])
+
+
+def test_replicates_where_asked_for(quick, beats):
+    X, y = beats
+    sampler = quick(replicate_fraction=0.25)
+    X_resampled, y_resampled = sampler.fit_resample(X, y)
+    for label, n_rows in sampler.sampling_strategy_.items():
+        new = X_resampled[sampler.synthetic_mask_ & (y_resampled == label)]
+        real = {row.tobytes() for row in X[y == label]}
+        assert sum(row.tobytes() in real for row in new) == n_rows / 4
+
+
+def test_selection_keeps_rows_among_their_own(trained, beats):
+    X, y = beats
+    sampler = clone(trained).set_params(selection="neighbors")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        X_resampled, y_resampled = sampler.fit_resample(X, y)
+    new = sampler.synthetic_mask_
+    _, nearest = NearestNeighbors(n_neighbors=3).fit(X).kneighbors(X_resampled[new])
+    votes = (y[nearest] == y_resampled[new][:, None]).mean(axis=1)
+    assert (votes > 0.5).all()
+
+
+# Containers, types, shapes
+
+
+@ignore_short_selection
+def test_data_frame_in_and_out(quick, beats):
+    X, y = beats
+    frame = pd.DataFrame(X, columns=[f"t{i}" for i in range(X.shape[1])])
+    series = pd.Series(y, name="class")
+    sampler = quick(selection="neighbors")
+    X_resampled, y_resampled = sampler.fit_resample(frame, series)
+    assert list(X_resampled.columns) == list(frame.columns)
+    assert (X_resampled.dtypes == frame.dtypes).all()
+    assert y_resampled.name == "class"
+    np.testing.assert_array_equal(sampler.feature_names_in_, frame.columns)
+    expected, _ = quick(selection="neighbors").fit_resample(X, y)
+    np.testing.assert_array_equal(X_resampled.to_numpy(), expected)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int16", "int64", "uint8"])
+def test_types_are_kept(quick, beats, dtype):
+    X, y = beats
+    X = (100 + 20 * X).clip(0, 255).astype(dtype)
+    sampler = quick()
+    X_resampled, _ = sampler.fit_resample(X, y)
+    assert X_resampled.dtype == dtype
+    assert sampler.sample(2)[0].dtype == dtype
+    assert X_resampled.min() >= 0 or dtype != "uint8"
+
+
+@pytest.mark.parametrize(
+    "labels", [["a", "bb", "ccc"], [1, 2, 7], [-1.0, 0.0, 1.0]], ids=["str", "int", "float"]
+)
+def test_labels_of_any_kind(quick, beats, labels):
+    X, y = beats
+    y = np.array(labels)[np.unique(y, return_inverse=True)[1]]
+    sampler = quick()
+    _, y_resampled = sampler.fit_resample(X, y)
+    assert y_resampled.dtype == y.dtype
+    _, drawn = sampler.sample(y=[labels[2], labels[0]])
+    assert drawn.tolist() == [labels[2], labels[0]]
+
+
+def test_object_labels_and_lists(quick, beats):
+    X, y = beats
+    X_resampled, y_resampled = quick().fit_resample(X.tolist(), y.tolist())
+    assert isinstance(X_resampled, list)
+    assert isinstance(y_resampled, list)
+    assert len(X_resampled) == len(y_resampled) == 1200
+
+
+def test_three_axes_and_n_channels_are_the_same(quick):
+    X, y = make_heartbeats(
+        200, classes=("N", "V"), weights=[3, 1], n_channels=2, n_timepoints=40, random_state=0
+    )
+    deep, _ = quick().fit_resample(X, y)
+    flat, _ = quick(n_channels=2).fit_resample(X.reshape(len(X), -1), y)
+    assert deep.shape == (300, 2, 40)
+    assert flat.shape == (300, 80)
+    np.testing.assert_array_equal(deep.reshape(300, 80), flat)
+
+
+def test_memory_mapped_input(quick, beats, tmp_path):
+    X, y = beats
+    np.save(tmp_path / "X.npy", X)
+    mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
+    ours, _ = quick().fit_resample(mapped, y)
+    np.testing.assert_array_equal(ours, quick().fit_resample(X, y)[0])
+
+
+@ignore_few_rows
+@pytest.mark.parametrize("n_timepoints", [2, 3, 2000])
+def test_any_length(quick, rng, n_timepoints):
+    X = rng.normal(size=(60, n_timepoints))
+    X_resampled, _ = quick(samples_per_step=16).fit_resample(X, [0] * 40 + [1] * 20)
+    assert X_resampled.shape == (80, n_timepoints)
+    assert np.isfinite(X_resampled).all()
+
+
+# Randomness
+
+
+def rows_of(sampler, beats):
+    return sampler.fit_resample(*beats)[0]
+
+
+@ignore_short_selection
+def test_the_same_seed_gives_the_same_rows(quick, beats):
+    first = rows_of(quick(selection="neighbors"), beats)
+    np.testing.assert_array_equal(first, rows_of(quick(selection="neighbors"), beats))
+    assert not np.array_equal(first, rows_of(quick(random_state=1), beats))
+
+
+def test_threads_do_not_change_the_rows(quick, beats):
+    n_threads = torch.get_num_threads()
+    rows = []
+    try:
+        for n in (1, 2):
+            torch.set_num_threads(n)
+            rows.append(rows_of(quick(batch_size=64, hidden_size=64), beats))
+            assert torch.get_num_threads() == n
+    finally:
+        torch.set_num_threads(n_threads)
+    np.testing.assert_array_equal(*rows)
+
+
+@pytest.mark.parametrize("backend", ["loky", "threading"])
+def test_jobs_do_not_change_the_rows(quick, beats, backend):
+    from joblib import Parallel, delayed
+
+    alone = rows_of(quick(), beats)
+    beside = Parallel(n_jobs=2, backend=backend)(
+        delayed(rows_of)(quick(), beats) for _ in range(3)
+    )
+    for rows in beside:
+        np.testing.assert_array_equal(alone, rows)
+
+
+def test_global_generators_are_left_alone(quick, beats):
+    random.seed(1)
+    np.random.seed(1)
+    torch.manual_seed(1)
+    before = random.getstate(), np.random.get_state()[1].copy(), torch.get_rng_state()
+    sampler = quick(random_state=3)
+    sampler.fit_resample(*beats)
+    sampler.sample(5, random_state=0)
+    assert random.getstate() == before[0]
+    np.testing.assert_array_equal(np.random.get_state()[1], before[1])
+    assert torch.equal(torch.get_rng_state(), before[2])
+
+
+def test_sample_draws_like_training(trained, beats):
+    _, y = trained.sample(2000, random_state=0)
+    counts = Counter(y.tolist())
+    expected = Counter(beats[1].tolist())
+    for label, count in expected.items():
+        assert counts[label] / 2000 == pytest.approx(count / 520, abs=0.05)
+
+
+def test_sample_is_repeatable_and_moves_on(trained):
+    first, second = (trained.sample(3)[0] for _ in range(2))
+    np.testing.assert_array_equal(first, second)  # random_state=0 of the sampler
+    rng = np.random.RandomState(0)
+    first, second = (trained.sample(3, random_state=rng)[0] for _ in range(2))
+    assert not np.array_equal(first, second)
+
+
+# A citizen of scikit-learn
+
+
+def test_clone_and_pickle(trained):
+    copy = pickle.loads(pickle.dumps(trained))
+    np.testing.assert_array_equal(copy.sample(4)[0], trained.sample(4)[0])
+    fresh = clone(trained)
+    assert fresh.get_params() == trained.get_params()
+    assert not hasattr(fresh, "net_")
+
+
+def test_real_rows_are_not_kept(trained, beats):
+    stored = pickle.dumps(trained)
+    assert len(stored) < 3_000_000
+    scaled = trained._scaler.scaled(beats[0][:, None])
+    assert not any(row.tobytes() in stored for row in scaled)
+
+
+def test_cross_val_score(quick, beats):
+    scores = cross_val_score(quick(), *beats, cv=THREE_FOLDS, scoring=MMDScorer())
+    assert scores.shape == (3,)
+    assert ((scores < 0) & (scores > -2)).all()
+
+
+def test_grid_search_in_a_pipeline_with_memory(quick, beats, tmp_path):
+    pipeline = Pipeline(
+        [
+            ("scale", MinMaxScaler()),
+            ("gan", quick()),
+            ("clf", LogisticRegression(max_iter=500)),
+        ],
+        memory=str(tmp_path),
+    )
+    grid = {"gan__lr": [1e-3, 3e-3], "gan__minibatch_features": [0, 2]}
+    search = GridSearchCV(pipeline, grid, cv=THREE_FOLDS, n_jobs=2, scoring="f1_macro")
+    search.fit(*beats)
+    assert search.best_params_.keys() == grid.keys()
+    assert search.best_score_ > 0.5
+    alone = GridSearchCV(pipeline, grid, cv=THREE_FOLDS, n_jobs=1, scoring="f1_macro")
+    alone.fit(*beats)
+    np.testing.assert_array_equal(
+        search.cv_results_["mean_test_score"], alone.cv_results_["mean_test_score"]
+    )
+
+
+def test_callbacks_and_progress(quick, beats, capsys):
+    from skorch.callbacks import Callback
+
+    class Count(Callback):
+        epochs, gradients = 0, 0
+
+        def on_epoch_end(self, net, **kwargs):
+            self.epochs += 1
+
+        def on_grad_computed(self, net, **kwargs):
+            self.gradients += 1
+
+    count = Count()
+    quick(callbacks=[count], verbose=1).fit(*beats)
+    assert count.epochs == 2
+    assert count.gradients == 12  # both networks in each of six steps
+    shown = capsys.readouterr()
+    assert not shown.out
+    assert "6/6" in shown.err
+    assert "MMD^2" in shown.err
+    quick().fit(*beats)
+    shown = capsys.readouterr()
+    assert not shown.out + shown.err
+
+
+# Networks and losses by choice
+
+
+def test_the_original_recipe(beats):
+    sampler = StaGANSampler(
+        generator="lstm",
+        latent_dim=0,
+        noise_dim=1,
+        hidden_size=50,
+        n_layers=2,
+        samples_per_step=1,
+        head_channels=0,
+        discriminator="max_pooling",
+        discriminator_channels=(10, 10),
+        kernel_size=3,
+        minibatch_features=5,
+        conditioning="per_class",
+        loss="bce",
+        gradient_penalty=0,
+        n_discriminator_steps=3,
+        batch_size=50,
+        lr=2e-4,
+        betas=(0.9, 0.999),
+        augmentation=0,
+        ema_decay=0,
+        max_epochs=1,
+        steps_per_epoch=2,
+        selection=None,
+        random_state=0,
+    )
+    X_resampled, _ = sampler.fit_resample(*beats)
+    assert X_resampled.shape == (1200, 64)
+    net = sampler.net_["V"]
+    assert net.module_.latent_size == 64
+    assert net.module_.position is None
+    assert len(net.discriminator_.blocks) == 2
+
+
+def test_per_class(quick, beats):
+    sampler = quick(conditioning="per_class").fit(*beats)
+    assert set(sampler.net_) == set(sampler.best_iter_) == {"N", "V", "F"}
+    assert sampler.n_iter_ == 6
+    X, y = sampler.sample(y=["F", "N", "F"], random_state=0)
+    assert X.shape == (3, 64)
+    assert y.tolist() == ["F", "N", "F"]
+
+
+@pytest.mark.parametrize("loss", ["relativistic", "bce", "hinge", "wasserstein", "least_squares"])
+def test_every_loss_trains(quick, beats, loss):
+    sampler = quick(loss=loss).fit(*beats)
+    assert np.isfinite(sampler.sample(10)[0]).all()
+    assert np.isfinite(sampler.history_[:, "discriminator_loss"]).all()
+
+
+def test_networks_and_loss_of_the_user(quick, beats):
+    from sktsgan.losses import hinge
+
+    sampler = quick(
+        generator=partial(LSTMGenerator, hidden_size=5, samples_per_step=4),
+        discriminator=partial(ConvDiscriminator, channels=(4,), minibatch_features=0),
+        loss=hinge,
+    ).fit(*beats)
+    assert sampler.net_.module_.lstm.hidden_size == 5
+    assert sampler.net_.discriminator_.minibatch is None
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 1000])
+def test_any_batch_size(quick, beats, batch_size):
+    sampler = quick(batch_size=batch_size, steps_per_epoch=None if batch_size > 2 else 2)
+    assert np.isfinite(sampler.fit(*beats).sample(3)[0]).all()
+
+
+# When things go wrong
+
+
+def test_divergence_goes_back_to_the_best_weights(quick, beats):
+    from skorch.callbacks import Callback
+
+    class Explode(Callback):
+        def on_epoch_begin(self, net, **kwargs):
+            if len(net.history) == 3:
+                for parameter in net.module_.parameters():
+                    parameter.data.fill_(np.nan)
+
+    sampler = quick(max_epochs=5, callbacks=[Explode()])
+    with pytest.warns(UserWarning, match=r"diverged at iteration 7. The weights of iteration [36]"):
+        sampler.fit(*beats)
+    assert np.isfinite(sampler.sample(20)[0]).all()
+
+
+def test_divergence_from_the_start_is_an_error(quick, beats):
+    with pytest.raises(RuntimeError, match=r"diverged at iteration .* Lower 'lr' \(now 1e\+30\)"):
+        quick(lr=1e30, gradient_penalty=0.0).fit(*beats)
+
+
+def test_ctrl_c_keeps_what_was_learned(quick, beats):
+    from skorch.callbacks import Callback
+
+    class Interrupt(Callback):
+        def on_batch_end(self, net, **kwargs):
+            if net.n_iter_ == 5:
+                raise KeyboardInterrupt
+
+    sampler = quick(max_epochs=9, callbacks=[Interrupt()])
+    with pytest.warns(UserWarning, match="interrupted after 5 iterations.*weights of iteration 3"):
+        X_resampled, _ = sampler.fit_resample(*beats)
+    assert len(X_resampled) == 1200
+    assert sampler.best_iter_ == 3
+
+
+X_GOOD, Y_GOOD = np.random.default_rng(0).normal(size=(60, 8)), np.repeat([0, 1], [40, 20])
+
+
+def with_value(value):
+    X = X_GOOD.copy()
+    X[17, 3] = value
+    return X
+
+
+@pytest.mark.parametrize(
+    ("X", "y", "params", "error", "message"),
+    [
+        (with_value(np.nan), Y_GOOD, {}, ValueError, "X must be finite. Row 17 .* NaN, at value 3"),
+        (with_value(np.inf), Y_GOOD, {}, ValueError, "X must be finite. Row 17 .* inf, at value 3"),
+        (X_GOOD[:, :1], Y_GOOD, {}, ValueError, "at least 2 time points .* Got 1"),
+        (X_GOOD, np.zeros(60), {}, ValueError, "more than 1 class"),
+        ([*X_GOOD[:-1].tolist(), [1.0] * 7], Y_GOOD, {}, ValueError, "Row 59 has 7 values and row 0"),
+        (sparse.csr_array(X_GOOD), Y_GOOD, {}, TypeError, "X must be dense.*sparse"),
+        (X_GOOD + 1j, Y_GOOD, {}, ValueError, "Complex data not supported"),
+        (X_GOOD[:, :, None, None], Y_GOOD, {}, ValueError, "X must have 2 or 3 axes.* Got 4"),
+        (X_GOOD, Y_GOOD[:-1], {}, ValueError, "inconsistent numbers of samples"),
+        (X_GOOD, np.linspace(0, 1, 60), {}, ValueError, "Unknown label type"),
+        (X_GOOD, Y_GOOD, {"n_channels": 3}, ValueError, "'n_channels' must divide .* Got 3"),
+        (X_GOOD.reshape(60, 2, 4), Y_GOOD, {"n_channels": 4}, ValueError, "'n_channels' must be 2"),
+        (X_GOOD, Y_GOOD, {"device": "cuda:7"}, ValueError, "'device' must be 'auto' .* Got 'cuda:7'"),
+        (X_GOOD, Y_GOOD, {"device": "toaster"}, ValueError, "'device' must be .* Got 'toaster'"),
+        (X_GOOD, Y_GOOD, {"lr": -1}, ValueError, "The 'lr' parameter of StaGANSampler must be"),
+        (X_GOOD, Y_GOOD, {"loss": "gan"}, ValueError, "The 'loss' parameter of StaGANSampler"),
+        (X_GOOD, Y_GOOD, {"kernel_size": 4}, ValueError, "'kernel_size' must be odd. Got 4"),
+        (X_GOOD, Y_GOOD, {"betas": (0.5,)}, ValueError, "'betas' must be two numbers"),
+        (X_GOOD, Y_GOOD, {"discriminator_channels": (8, 0)}, ValueError, "'discriminator_channels'"),
+        (X_GOOD, Y_GOOD, {"latent_dim": 0, "noise_dim": 0}, ValueError, "'latent_dim' and 'noise_dim'"),
+        (X_GOOD, Y_GOOD, {"sampling_strategy": {5: 9}}, ValueError, "is/are not present"),
+        (X_GOOD, Y_GOOD, {"sampling_strategy": {1: 3}}, ValueError, "number of samples"),
+        (X_GOOD, Y_GOOD, {"generator": torch.nn.Identity}, TypeError, "'generator' must"),
+    ],
+)  # fmt: skip
+def test_bad_input(quick, X, y, params, error, message):
+    for method in ("fit", "fit_resample"):
+        with pytest.raises(error, match=message):
+            getattr(quick(**params), method)(X, y)
+
+
+def test_sample_before_fit(quick):
+    with pytest.raises(NotFittedError, match="not fitted yet"):
+        quick().sample()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"y": ["N", "Z"]}, "'y' must hold labels seen in 'fit', ['F', 'N', 'V']. Got 'Z'"),
+        ({"y": []}, "'y' must be a list of labels"),
+        ({"y": [["N"]]}, "'y' must be a list of labels"),
+        ({"n_samples": 0}, "'n_samples' must be a whole number of at least 1. Got 0"),
+        ({"n_samples": 2.5}, "'n_samples' must be a whole number of at least 1. Got 2.5"),
+    ],
+)
+def test_bad_arguments_of_sample(trained, arguments, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        trained.sample(**arguments)
+
+
+def test_a_generator_of_the_wrong_shape(quick, beats):
+    class Short(LSTMGenerator):
+        def forward(self, z, y):
+            return super().forward(z, y)[..., 1:]
+
+    with pytest.raises(ValueError, match=r"'generator' must .*\(2, 1, 64\) .* Got \(2, 1, 63\)"):
+        quick(generator=Short).fit(*beats)
