@@ -85,11 +85,10 @@ class LSTMGenerator(nn.Module):
         self.latent_size = latent_dim + self.n_steps * noise_dim
         self.class_vectors = nn.Embedding(n_classes, hidden_size)
         self.shared = nn.Linear(latent_dim + hidden_size, hidden_size)
-        self.position = None
-        if latent_dim:
-            self.position = nn.Parameter(torch.randn(self.n_steps, hidden_size))
+        position_dim = hidden_size if latent_dim else 0
+        self.position = nn.Parameter(torch.randn(self.n_steps, position_dim))
         self.lstm = nn.LSTM(
-            hidden_size + noise_dim,
+            hidden_size + position_dim + noise_dim,
             hidden_size,
             n_layers,
             batch_first=True,
@@ -127,11 +126,10 @@ class LSTMGenerator(nn.Module):
         noise = z[:, self.latent_dim :].view(batch_size, self.n_steps, -1)
         shared = torch.cat([z[:, : self.latent_dim], self.class_vectors(y)], dim=1)
         shared = self.shared(shared)  # (batch_size, hidden_size)
-        steps = shared[:, None].expand(-1, self.n_steps, -1)
-        if self.position is not None:
-            steps = steps + self.position
-        # (batch_size, n_steps, hidden_size + noise_dim)
-        states, _ = self.lstm(torch.cat([steps, noise], dim=2))
+        shared = shared[:, None].expand(-1, self.n_steps, -1)
+        position = self.position.expand(batch_size, -1, -1)
+        # (batch_size, n_steps, hidden_size + position_dim + noise_dim)
+        states, _ = self.lstm(torch.cat([shared, position, noise], dim=2))
         samples = self.emit(states).view(batch_size, -1, self.n_features)
         # (batch_size, n_features, n_steps * samples_per_step), cut to length
         samples = samples.transpose(1, 2)[..., : self.n_timepoints]

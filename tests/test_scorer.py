@@ -1,0 +1,146 @@
+"""MMDScorer: what it computes, and where it works."""
+
+import pickle
+
+import numpy as np
+import pytest
+from imblearn.over_sampling import SMOTE
+from imblearn.pipeline import Pipeline
+from sklearn import config_context
+from sklearn.base import clone
+from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import (
+    GridSearchCV,
+    HalvingGridSearchCV,
+    StratifiedKFold,
+    cross_val_score,
+    cross_validate,
+)
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+
+from sktsgan import MMDScorer
+from sktsgan.metrics import maximum_mean_discrepancy
+
+FOLDS = StratifiedKFold(2, shuffle=True, random_state=0)
+
+
+def by_class(sampler, X, y):
+    """Write the definition down, for the scorer's default seed."""
+    rng = np.random.RandomState(0)
+    values = {}
+    for label in np.unique(y):
+        real = X[y == label]
+        new, _ = sampler.sample(y=[label] * max(100, len(real)), random_state=rng)
+        values[label] = maximum_mean_discrepancy(real, new)
+    return values
+
+
+def test_definition(trained, beats):
+    X, y = beats
+    values = by_class(trained, X, y)
+    assert MMDScorer()(trained, X, y) == pytest.approx(-np.mean(list(values.values())))
+    weighted = sum(values[label] * (y == label).mean() for label in values)
+    assert MMDScorer("weighted")(trained, X, y) == pytest.approx(-weighted)
+
+
+def test_same_figure_for_the_same_seed(trained, beats):
+    assert MMDScorer()(trained, *beats) == MMDScorer()(trained, *beats)
+    assert MMDScorer()(trained, *beats) != MMDScorer(random_state=1)(trained, *beats)
+
+
+def test_better_training_scores_higher(trained, quick, beats):
+    assert MMDScorer()(trained, *beats) > MMDScorer()(quick().fit(*beats), *beats) + 0.05
+
+
+def test_clones_and_pickles(trained, beats):
+    scorer = MMDScorer("weighted", n_samples=50, random_state=3)
+    for copy in (clone(scorer), pickle.loads(pickle.dumps(scorer))):
+        assert copy.get_params() == scorer.get_params()
+        assert copy(trained, *beats) == scorer(trained, *beats)
+
+
+def test_pipeline_applies_the_steps_before_the_sampler(quick, beats):
+    X, y = beats
+    pipeline = Pipeline(
+        [
+            ("halve", FunctionTransformer(lambda X: X[:, ::2])),
+            ("skip", "passthrough"),
+            ("scale", StandardScaler()),
+            ("gan", quick()),
+            ("clf", LogisticRegression()),
+        ]
+    ).fit(X, y)
+    before = pipeline["scale"].transform(X[:, ::2])
+    assert MMDScorer()(pipeline, X, y) == MMDScorer()(pipeline["gan"], before, y)
+
+
+@pytest.mark.parametrize("routing", [False, True])
+def test_cross_validation_with_several_scorers(quick, beats, routing):
+    pipeline = Pipeline([("gan", quick()), ("clf", LogisticRegression(max_iter=500))])
+    with config_context(enable_metadata_routing=routing):
+        result = cross_validate(
+            pipeline, *beats, cv=FOLDS, scoring={"mmd": MMDScorer(), "f1": "f1_macro"}
+        )
+    assert (result["test_mmd"] < 0).all()
+    assert (result["test_f1"] > 0).all()
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_grid_search_chooses_by_it(quick, beats, n_jobs):
+    search = GridSearchCV(
+        quick(steps_per_epoch=20), {"lr": [1e-6, 5e-3]}, cv=FOLDS, scoring=MMDScorer(), n_jobs=n_jobs
+    ).fit(*beats)
+    assert search.best_params_ == {"lr": 5e-3}
+
+
+def test_halving_search(quick, beats):
+    search = HalvingGridSearchCV(
+        quick(),
+        {"lr": [1e-6, 5e-3]},
+        resource="max_epochs",
+        min_resources=1,
+        max_resources=4,
+        factor=2,
+        cv=FOLDS,
+        scoring=MMDScorer(),
+        random_state=0,
+    ).fit(*beats)
+    assert search.best_params_["lr"] == 5e-3
+
+
+def test_a_class_that_was_not_seen(quick, beats):
+    X, y = beats
+    sampler = quick().fit(X[y != "F"], y[y != "F"])
+    with pytest.raises(ValueError, match="labels seen in 'fit'.*Got 'F'"):
+        MMDScorer()(sampler, X, y)
+    with pytest.warns(UserWarning, match="Scoring failed"):
+        scores = cross_val_score(
+            quick(),
+            X,
+            y,
+            cv=[(np.flatnonzero(y != "F"), np.flatnonzero(y == "F"))],
+            scoring=MMDScorer(),
+            error_score=np.nan,
+        )
+    assert np.isnan(scores).all()
+
+
+@pytest.mark.parametrize(
+    ("scorer", "error", "message"),
+    [
+        (MMDScorer("median"), ValueError, "'average' must be .* Got 'median'"),
+        (MMDScorer(n_samples=1), ValueError, "'n_samples' must be .* Got 1"),
+    ],
+)
+def test_bad_parameters(trained, beats, scorer, error, message):
+    with pytest.raises(error, match=message):
+        scorer(trained, *beats)
+
+
+def test_bad_estimators_and_rows(trained, beats):
+    X, y = beats
+    with pytest.raises(TypeError, match="a Pipeline with one. Got SMOTE"):
+        MMDScorer()(SMOTE(), X, y)
+    with pytest.raises(ValueError, match="at least 2 rows of each class. Got 1 of class 'N'"):
+        MMDScorer()(trained, X[y == "N"][:1], y[y == "N"][:1])

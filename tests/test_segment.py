@@ -1,0 +1,56 @@
+"""Cutting a recording into beats."""
+
+import numpy as np
+import pytest
+
+from sktsgan.datasets import segment_beats
+
+
+def test_windows_against_slices(rng):
+    signal, peaks = rng.normal(size=1000), [3, 54, 500, 926, 927, 999]
+    beats, kept = segment_beats(signal, peaks, fs=180)
+    np.testing.assert_array_equal(kept, [1, 2, 3])
+    for beat, peak in zip(beats, [54, 500, 926], strict=True):
+        np.testing.assert_allclose(beat, signal[peak - 54 : peak + 74], rtol=1e-6)
+
+
+def test_several_leads(rng):
+    signal = rng.normal(size=(3, 800))
+    beats, _ = segment_beats(signal, [100, 300], fs=100, window=(0.2, 0.3))
+    assert beats.shape == (2, 3, 50)
+    np.testing.assert_allclose(beats[1, 2], signal[2, 280:330], rtol=1e-6)
+
+
+def test_thinning_keeps_the_shape():
+    time = np.arange(3600) / 360
+    signal = np.sin(2 * np.pi * 3 * time)
+    beats, _ = segment_beats(signal, [1001, 1800], fs=360, target_fs=125, window=(0.25, 0.35))
+    for beat, peak in zip(beats, [1001, 1800], strict=True):
+        center = round(peak * 125 / 360) / 125
+        expected = np.sin(2 * np.pi * 3 * (center + np.arange(-31, 44) / 125))
+        np.testing.assert_allclose(beat, expected, atol=0.01)
+
+
+def test_no_peaks():
+    beats, kept = segment_beats(np.zeros(500), [], fs=180)
+    assert beats.shape == (0, 128)
+    assert kept.shape == (0,)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"signal": np.zeros((2, 2, 2))}, "'signal' must be of shape .* Got"),
+        ({"signal": [0.0, np.nan]}, "'signal' must be finite"),
+        ({"peaks": [1.5]}, "'peaks' must be a list of whole numbers"),
+        ({"peaks": [[1]]}, "'peaks' must be a list of whole numbers"),
+        ({"peaks": [4, 500]}, "'peaks' must lie between 0 and 499.* Got 500"),
+        ({"peaks": [-1]}, "'peaks' must lie between 0 and 499.* Got -1"),
+        ({"fs": 0}, "'fs' must be a frequency above 0 in Hz. Got 0"),
+        ({"target_fs": -5}, "'target_fs' must be a frequency"),
+        ({"window": (0, 0.001)}, "'window' must be two lengths"),
+    ],
+)
+def test_bad_input(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        segment_beats(**{"signal": np.zeros(500), "peaks": [100], "fs": 180, **arguments})

@@ -1,0 +1,48 @@
+"""Shapes and scaling."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sktsgan._signals import SignalScaler, as_signals
+
+
+def test_channels_lie_one_after_the_other():
+    X = np.arange(24).reshape(2, 12)
+    signals = as_signals(X, 3)
+    assert signals.shape == (2, 3, 4)
+    np.testing.assert_array_equal(signals[0, 1], [4, 5, 6, 7])
+    np.testing.assert_array_equal(as_signals(signals), signals)
+
+
+@pytest.mark.parametrize(
+    ("shape", "n_channels", "message"),
+    [
+        ((3, 10), 4, "'n_channels' must divide the length of a row, n_features=10. Got 4"),
+        ((3, 4), 4, "at least 2 time points in each channel. Got 1"),
+        ((3, 2, 1), 1, "at least 2 time points in each channel. Got 1"),
+        ((3, 2, 9), 3, "'n_channels' must be 2, .* Got 3"),
+    ],
+)
+def test_bad_shapes(shape, n_channels, message):
+    with pytest.raises(ValueError, match=message):
+        as_signals(np.zeros(shape), n_channels)
+
+
+@given(
+    center=st.floats(-1e3, 1e3), scale=st.floats(1e-3, 1e6), n_channels=st.integers(1, 3)
+)
+def test_scaling_there_and_back(center, scale, n_channels):
+    X = center + scale * np.random.default_rng(0).normal(size=(20, n_channels, 8))
+    scaler = SignalScaler.from_signals(X)
+    scaled = scaler.scaled(X)
+    assert scaled.dtype == np.float32
+    np.testing.assert_allclose(scaled.mean(axis=(0, 2)), 0, atol=1e-4)
+    np.testing.assert_allclose(scaled.std(axis=(0, 2)), 1, rtol=1e-4)
+    np.testing.assert_allclose(scaler.restored(scaled), X, atol=1e-5 * (scale + abs(center)))
+
+
+def test_a_constant_channel():
+    scaler = SignalScaler.from_signals(np.full((3, 1, 4), 7.0))
+    assert (scaler.scaled(np.full((3, 1, 4), 7.0)) == 0).all()

@@ -1,0 +1,125 @@
+"""Simulated heartbeats and sines: counts, seeds, and what makes a class."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.model_selection import cross_val_score
+
+from sktsgan.datasets import make_heartbeats, make_sines
+
+TIME = np.arange(128) / 180 - 0.3
+
+
+@pytest.fixture(scope="module")
+def heartbeats():
+    return make_heartbeats(
+        1500, classes="NSVFQ", weights=[1] * 5, n_patients=30, return_groups=True, random_state=0
+    )
+
+
+def amplitude(X, start, stop):
+    """Greatest deflection from the window's mean between two times in s."""
+    part = X[:, (start <= TIME) & (stop > TIME)]
+    return np.abs(part - X.mean(axis=1, keepdims=True)).max(axis=1)
+
+
+def test_shapes_counts_and_seeds():
+    X, y = make_heartbeats(1000, random_state=0)
+    assert X.shape == (1000, 128)
+    assert X.dtype == np.float32
+    assert Counter(y.tolist()) == {"N": 890, "S": 30, "V": 70, "F": 10}
+    again, _ = make_heartbeats(1000, random_state=0)
+    np.testing.assert_array_equal(X, again)
+    assert not np.array_equal(X, make_heartbeats(1000, random_state=1)[0])
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    n_samples=st.integers(2, 60),
+    share=st.floats(0.01, 100),
+    n_timepoints=st.integers(2, 300),
+    fs=st.floats(50, 1000),
+    n_channels=st.integers(1, 3),
+)
+def test_any_shape_is_finite_and_in_mv(n_samples, share, n_timepoints, fs, n_channels):
+    X, y = make_heartbeats(
+        n_samples,
+        classes=("N", "V"),
+        weights=[share, 1],
+        n_timepoints=n_timepoints,
+        fs=fs,
+        n_channels=n_channels,
+        random_state=0,
+    )
+    expected = (n_samples, n_timepoints) if n_channels == 1 else (n_samples, n_channels, n_timepoints)
+    assert X.shape == expected
+    assert set(y) == {"N", "V"}
+    assert np.abs(X).max() < 6
+
+
+def test_the_r_wave_is_where_it_should_be(heartbeats):
+    X, y, _ = heartbeats
+    peak = TIME[X[y == "N"].argmax(axis=1)]
+    assert np.abs(peak).max() < 0.02
+    assert 0.5 < np.median(X[y == "N"].max(axis=1)) < 2
+
+
+def test_ventricular_beats_are_broad_without_p_wave(heartbeats):
+    X, y, _ = heartbeats
+    # from the second half of QRS to its end a normal beat is flat, a ventricular one is not
+    late = {label: np.median(amplitude(X[y == label], 0.07, 0.12)) for label in "NV"}
+    assert late["V"] > 3 * late["N"]
+    pointing_down = np.mean(X[y == "V"][:, 54] < X[y == "V"].mean(axis=1))
+    assert 0.15 < pointing_down < 0.7
+
+
+def test_fusion_lies_between(heartbeats):
+    X, y, _ = heartbeats
+    late = {label: np.median(amplitude(X[y == label], 0.07, 0.12)) for label in "NFV"}
+    assert late["N"] < late["F"] < late["V"]
+
+
+def test_classes_can_be_told_apart_but_patients_differ(heartbeats):
+    X, y, groups = heartbeats
+    forest = RandomForestClassifier(50, random_state=0)
+    assert 0.7 < cross_val_score(forest, X, y, scoring="f1_macro", cv=3).mean() < 0.995
+    means = np.array([X[(y == "N") & (groups == patient)].mean(axis=0) for patient in range(30)])
+    assert means.std(axis=0).max() > 0.1
+
+
+def test_further_leads_differ():
+    X, _ = make_heartbeats(50, n_channels=2, random_state=0)
+    correlations = [np.corrcoef(a, b)[0, 1] for a, b in X]
+    assert np.mean(np.abs(correlations)) < 0.95
+
+
+def test_sines():
+    X, y = make_sines(300, weights=[2, 1], random_state=0)
+    assert X.shape == (300, 128)
+    assert Counter(y.tolist()) == {0: 200, 1: 100}
+    spectrum = np.abs(np.fft.rfft(X, axis=1)).argmax(axis=1)
+    assert (spectrum[y == 0] <= 3).all()
+    assert (spectrum[y == 1] >= 4).all()
+    assert np.abs(X).max() <= 0.9
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"classes": ("N", "X")}, "'classes' must be some of .* Got"),
+        ({"classes": ("N", "N")}, "'classes' must be some of .* each once"),
+        ({"classes": ()}, "'classes' must be some of"),
+        ({"n_samples": 3}, "'n_samples' must be a whole number of at least 4. Got 3"),
+        ({"n_timepoints": 1}, "'n_timepoints' must be a whole number of at least 2. Got 1"),
+        ({"n_patients": 0}, "'n_patients' must be"),
+        ({"weights": [1, 2]}, "'weights' must be 4 numbers above 0"),
+        ({"weights": [1, 0, 1, 1]}, "'weights' must be 4 numbers above 0"),
+    ],
+)
+def test_bad_arguments(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        make_heartbeats(**arguments)
