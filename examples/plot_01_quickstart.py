@@ -76,16 +76,14 @@ for label in sampler.classes_:
     X_synthetic, _ = sampler.sample(y=[label] * len(X_real), random_state=1)
     half = len(X_real) // 2
     between_real = maximum_mean_discrepancy(X_real[:half], X_real[half:])
-    print(
-        f"{label:5} {between_real:11.4f} {maximum_mean_discrepancy(X_real, X_synthetic):16.4f}"
-    )
+    print(f"{label:5} {between_real:11.4f} {maximum_mean_discrepancy(X_real, X_synthetic):16.4f}")
 
 # %%
 # Do they help?
 # -------------
 # The same forest, trained on the set as it is, on the set balanced by SMOTE, and on ours.
 
-from imblearn.over_sampling import SMOTE  # noqa: I001
+from imblearn.over_sampling import SMOTE
 
 training_sets = {
     "as it is": (X_train, y_train),

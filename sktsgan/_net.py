@@ -164,9 +164,7 @@ class AdversarialNet(NeuralNet):
         """Give each network an optimizer of its own."""
         options = {"lr": self.lr, "betas": self.betas, "fused": True}
         self.optimizer_ = self.optimizer(self.module_.parameters(), **options)
-        self.discriminator_optimizer_ = self.optimizer(
-            self.discriminator_.parameters(), **options
-        )
+        self.discriminator_optimizer_ = self.optimizer(self.discriminator_.parameters(), **options)
         return self
 
     def get_iterator(self, dataset, training=False):
@@ -179,9 +177,7 @@ class AdversarialNet(NeuralNet):
         """Update the discriminator, then the generator, then the average."""
         X, y = (part.to(self.device) for part in batch)
         self._set_training(True)
-        for X_real, y_real in zip(
-            X.split(self.batch_size), y.split(self.batch_size), strict=True
-        ):
+        for X_real, y_real in zip(X.split(self.batch_size), y.split(self.batch_size), strict=True):
             X_fake = self.module_(self.noise(len(y_real)), y_real)
             discriminator_loss = self._update_discriminator(X_real, X_fake.detach(), y_real)
         generator_loss = self._update_generator(X_real, X_fake, y_real)

@@ -42,7 +42,8 @@ class StaGANSampler(BaseOverSampler):
     trained against each other on all classes at once. A part of each class is held out, the
     maximum mean discrepancy (MMD) to it is followed, and the weights with the best MMD are
     kept. ``fit_resample`` then draws more rows than it needs and keeps those whose nearest
-    real rows carry the same label and that are no near-copies of a training row.
+    real rows carry the same label and that are no near-copies of a training row; half of the
+    new rows are interpolated between real ones instead, as an anchor.
 
     Read more in the :ref:`user guide <user_guide>`.
 
@@ -93,7 +94,7 @@ class StaGANSampler(BaseOverSampler):
     gradient_penalty : float, default=1.0
         Weight of the zero-centred gradient penalties on real and on synthetic rows (R1 and
         R2); 0 turns them off.
-    max_epochs : int, default=30
+    max_epochs : int, default=20
         Epochs of training at most.
     steps_per_epoch : int or None, default=100
         Generator steps of an epoch, after which the held-out MMD is measured. None means one
@@ -120,6 +121,10 @@ class StaGANSampler(BaseOverSampler):
     selection : {"neighbors"} or None, default="neighbors"
         Whether ``fit_resample`` keeps only rows of whose three nearest real rows most carry
         the same label. None keeps all but near-copies.
+    interpolation_fraction : float, default=0.5
+        Share of the new rows of ``fit_resample`` that lie between two real rows of the class, at
+        random, with Gaussian jitter of 10 % in amplitude and of 0.05 standard deviations in
+        offset, instead of being generated. They anchor what a classifier sees to real rows.
     replicate_fraction : float, default=0.0
         Share of the new rows of ``fit_resample`` that are exact replicates of real rows.
     device : str, default="auto"
@@ -197,7 +202,7 @@ class StaGANSampler(BaseOverSampler):
     ((3, 128), ['V', 'V', 'N'])
     """
 
-    _parameter_constraints: dict = {
+    _parameter_constraints: dict = {  # noqa: RUF012 (scikit-learn's)
         **BaseOverSampler._parameter_constraints,
         "generator": [StrOptions({"bilstm", "lstm"}), callable],
         "discriminator": [StrOptions({"strided", "max_pooling"}), callable],
@@ -225,6 +230,7 @@ class StaGANSampler(BaseOverSampler):
         "validation_fraction": [Interval(numbers.Real, 0, 1, closed="left")],
         "patience": [Interval(numbers.Integral, 1, None, closed="left"), None],
         "selection": [StrOptions({"neighbors"}), None],
+        "interpolation_fraction": [Interval(numbers.Real, 0, 1, closed="both")],
         "replicate_fraction": [Interval(numbers.Real, 0, 1, closed="both")],
         "device": [str, torch.device],
         "callbacks": [list, tuple, None],
@@ -250,7 +256,7 @@ class StaGANSampler(BaseOverSampler):
         conditioning="shared",
         loss="relativistic",
         gradient_penalty=1.0,
-        max_epochs=30,
+        max_epochs=20,
         steps_per_epoch=100,
         batch_size=64,
         lr=1e-3,
@@ -261,6 +267,7 @@ class StaGANSampler(BaseOverSampler):
         validation_fraction=0.1,
         patience=10,
         selection="neighbors",
+        interpolation_fraction=0.5,
         replicate_fraction=0.0,
         device="auto",
         callbacks=None,
@@ -294,6 +301,7 @@ class StaGANSampler(BaseOverSampler):
         self.validation_fraction = validation_fraction
         self.patience = patience
         self.selection = selection
+        self.interpolation_fraction = interpolation_fraction
         self.replicate_fraction = replicate_fraction
         self.device = device
         self.callbacks = callbacks
@@ -373,45 +381,59 @@ class StaGANSampler(BaseOverSampler):
         self._train(X, y, rng)
         X_parts, y_parts = [X], [y]
         with _one_thread():
-            selection = self._build_selection(X, y)
+            judge = self._build_judge(X, y)
             for label, n_rows in self.sampling_strategy_.items():
                 if n_rows > 0:
-                    X_parts.append(self._new_rows(X, y, label, n_rows, selection, rng))
+                    X_parts.append(self._new_rows(X, y, label, n_rows, judge, rng))
                     y_parts.append(np.full(n_rows, label, dtype=y.dtype))
         X_resampled, y_resampled = np.concatenate(X_parts), np.concatenate(y_parts)
         self.synthetic_mask_ = np.arange(len(y_resampled)) >= len(y)
         return X_resampled, y_resampled
 
-    def _new_rows(self, X, y, label, n_rows, selection, rng):
-        """Make the rows that a class lacks: replicates, if asked for, then synthetic ones."""
-        n_replicates = round(self.replicate_fraction * n_rows)
-        replicates = X[rng.choice(np.flatnonzero(y == label), n_replicates)]
-        n_rows -= n_replicates
+    def _new_rows(self, X, y, label, n_rows, judge, rng):
+        """Make the rows that a class lacks: replicates, interpolated and generated ones."""
         index = int(np.flatnonzero(self.classes_ == label)[0])
+        own = X[y == label]
+        n_replicates = round(self.replicate_fraction * n_rows)
+        n_interpolated = min(round(self.interpolation_fraction * n_rows), n_rows - n_replicates)
+        n_generated = n_rows - n_replicates - n_interpolated
 
-        def draw(n):
-            # judged as they will be given out: rounded to the type of X
-            rows = self._as_given(self._draw(np.full(n, index), rng))
-            return self._scaled(rows).reshape(n, -1)
+        def interpolate(n):
+            return interpolate_rows(self._scaled(own), n, rng)
+
+        def generate(n):
+            return self._draw(np.full(n, index), rng)
 
         asks_votes = self.selection == "neighbors" and index not in self._few_rows
-        rows, n_right = select_rows(draw, n_rows, index, selection, 0.5 if asks_votes else 0)
+        parts = [
+            own[rng.choice(len(own), n_replicates)],
+            self._select(interpolate, n_interpolated, index, judge, 0.0),
+            self._select(generate, n_generated, index, judge, 0.5 if asks_votes else 0.0),
+        ]
+        return np.concatenate(parts)
+
+    def _select(self, draw, n_rows, index, judge, min_votes):
+        """Choose among drawn rows, which are judged as they will be given out."""
+
+        def draw_rows(n):
+            return self._scaled(self._as_given(draw(n))).reshape(n, -1)
+
+        rows, n_right = select_rows(draw_rows, n_rows, index, judge, min_votes)
         if n_right < n_rows:
             warnings.warn(
-                f"Only {n_right} of the {n_rows} rows drawn for class {_plain(label)!r} passed the "
-                "selection; the best of the others follow them. Train longer, or set "
-                "'selection=None'.",
+                f"Only {n_right} of the {n_rows} rows drawn for class "
+                f"{_plain(self.classes_[index])!r} passed the selection; the best of the others "
+                "follow them. Train longer, or set 'selection=None'.",
                 stacklevel=2,
             )
-        signals = rows.reshape(n_rows, *self._signal_shape)
-        return np.concatenate([replicates, self._as_given(signals)])
+        return self._as_given(rows.reshape(n_rows, *self._signal_shape))
 
-    def _build_selection(self, X, y):
+    def _build_judge(self, X, y):
         return NeighborSelection(
             self._scaled(X).reshape(len(X), -1), np.searchsorted(self.classes_, y)
         )
 
-    def _check_X_y(self, X, y, accept_sparse=None):
+    def _check_X_y(self, X, y, accept_sparse=None):  # noqa: ARG002, N802 (imbalanced-learn's)
         if issparse(X):
             raise TypeError(
                 "X must be dense, as signals have no zeros to save. Got a sparse "
@@ -424,9 +446,7 @@ class StaGANSampler(BaseOverSampler):
                 f"n_timepoints). Got {np.ndim(X)} axes."
             )
         y, binarize_y = check_target_type(y, indicate_one_vs_all=True)
-        X, y = validate_data(
-            self, X=X, y=y, reset=True, allow_nd=True, ensure_all_finite=False
-        )
+        X, y = validate_data(self, X=X, y=y, reset=True, allow_nd=True, ensure_all_finite=False)
         if X.dtype.kind not in "fiu":
             X = X.astype(np.float64)
         _check_finite(X)
@@ -434,7 +454,12 @@ class StaGANSampler(BaseOverSampler):
         return X, y, binarize_y
 
     def _check_numbers(self):
-        """Check the parameters that are tuples of numbers."""
+        """Check what the constraints of single parameters cannot."""
+        if self.interpolation_fraction + self.replicate_fraction > 1:
+            raise ValueError(
+                "'interpolation_fraction' and 'replicate_fraction' must not exceed 1 together. "
+                f"Got {self.interpolation_fraction} and {self.replicate_fraction}."
+            )
         if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
             raise ValueError(
                 f"'betas' must be two numbers of at least 0 and below 1. Got {self.betas!r}."
@@ -526,7 +551,9 @@ class StaGANSampler(BaseOverSampler):
         return AdversarialNet(
             partial(self._choose_generator(), **shape),
             discriminator=partial(self._choose_discriminator(), **shape),
-            criterion=_LOSSES.get(self.loss, self.loss) if isinstance(self.loss, str) else self.loss,
+            criterion=_LOSSES.get(self.loss, self.loss)
+            if isinstance(self.loss, str)
+            else self.loss,
             gradient_penalty=self.gradient_penalty,
             n_discriminator_steps=self.n_discriminator_steps,
             betas=tuple(self.betas),

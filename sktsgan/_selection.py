@@ -67,6 +67,8 @@ def select_rows(draw, n_rows, label, selection, min_votes):
         How many of them passed. Where the rounds are over, the best of the others follow:
         those with most votes, and copies last.
     """
+    if not n_rows:
+        return np.empty((0, selection.X.shape[1]), dtype=selection.X.dtype), 0
     copy_distance = selection.copy_distance(label)
     kept, rest, rest_votes = [], [], []
     n_kept, n_drawn = 0, 0

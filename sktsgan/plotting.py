@@ -17,9 +17,13 @@ class SignalDisplay:
 
     Parameters
     ----------
-    X_real, X_synthetic : ndarray of shape (n_samples, n_channels, n_timepoints)
-        Signals.
-    y_real, y_synthetic : ndarray of shape (n_samples,)
+    X_real : ndarray of shape (n_samples, n_channels, n_timepoints)
+        Real signals.
+    y_real : ndarray of shape (n_samples,)
+        Their labels.
+    X_synthetic : ndarray of shape (n_samples, n_channels, n_timepoints)
+        Synthetic signals.
+    y_synthetic : ndarray of shape (n_samples,)
         Their labels.
     time : ndarray of shape (n_timepoints,)
         Time of each point.
@@ -71,10 +75,14 @@ class SignalDisplay:
 
         Parameters
         ----------
-        X_real, X_synthetic : array-like of shape (n_samples, n_features) or \
+        X_real : array-like of shape (n_samples, n_features) or \
                 (n_samples, n_channels, n_timepoints)
-            Signals in mV.
-        y_real, y_synthetic : array-like of shape (n_samples,)
+            Real signals in mV.
+        y_real : array-like of shape (n_samples,)
+            Their labels.
+        X_synthetic : array-like of shape (n_samples, ...)
+            Synthetic signals in mV.
+        y_synthetic : array-like of shape (n_samples,)
             Their labels.
         fs : float, default=1.0
             Sampling frequency in Hz.
@@ -100,9 +108,7 @@ class SignalDisplay:
                 f"timepoints. Got {X_real.shape[1:]} and {X_synthetic.shape[1:]}."
             )
         time = start + np.arange(X_real.shape[2]) / fs
-        display = cls(
-            X_real, np.asarray(y_real), X_synthetic, np.asarray(y_synthetic), time=time
-        )
+        display = cls(X_real, np.asarray(y_real), X_synthetic, np.asarray(y_synthetic), time=time)
         return display.plot(**kwargs)
 
     @classmethod

@@ -1,6 +1,7 @@
 """The loader: the published counts on real records, and downloads that fail in every way."""
 
 import builtins
+import contextlib
 import http.server
 import shutil
 import threading
@@ -41,10 +42,7 @@ def assert_counts(labels, expected, n_records):
 
 def test_annotations_are_counted_as_published(records):
     symbols = np.concatenate(
-        [
-            _mitbih._read_record(records / "mitdb", name, 1)[3]
-            for name in _mitbih._SUBSETS["all"]
-        ]
+        [_mitbih._read_record(records / "mitdb", name, 1)[3] for name in _mitbih._SUBSETS["all"]]
     )
     assert Counter(symbols.tolist()) == SYMBOLS
     classes = Counter(_mitbih._AAMI[symbol] for symbol in symbols)
@@ -161,7 +159,7 @@ class Server(http.server.BaseHTTPRequestHandler):
 
     mood, folder, asked = "well", None, []
 
-    def do_GET(self):  # noqa: N802 (the base class's name)
+    def do_GET(self):
         name = self.path.rsplit("/", 1)[-1]
         self.asked.append(name)
         content = (self.folder / name).read_bytes()
@@ -177,10 +175,8 @@ class Server(http.server.BaseHTTPRequestHandler):
             content = bytes(8 * 2**20)
         elif mood == "silent":
             time.sleep(3)
-        try:
+        with contextlib.suppress(OSError):
             self.wfile.write(content)
-        except OSError:
-            pass
 
     def log_message(self, *args):
         pass

@@ -106,7 +106,7 @@ def test_minibatch_discrimination_is_alive_at_the_start():
 def test_minibatch_discrimination_does_not_depend_on_batch_size(times):
     layer = MinibatchDiscrimination(8, 4)
     features = torch.randn(400, 8)
-    few, many = layer(features[:400 // times]).mean(0), layer(features).mean(0)
+    few, many = layer(features[: 400 // times]).mean(0), layer(features).mean(0)
     torch.testing.assert_close(few, many, atol=0.05, rtol=0)
 
 

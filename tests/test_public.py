@@ -19,6 +19,8 @@ def test_every_public_name_is_there_and_documented(module):
 
 @pytest.mark.parametrize("heavy", ["matplotlib", "wfdb"])
 def test_what_is_not_needed_is_not_imported(heavy):
-    code = f"import sys, sktsgan, sktsgan.datasets, sktsgan.plotting; print({heavy!r} in sys.modules)"
+    code = (
+        f"import sys, sktsgan, sktsgan.datasets, sktsgan.plotting; print({heavy!r} in sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

@@ -162,6 +162,21 @@ def test_no_copies(beats, trained, selection):
     assert_no_copies(X, X_resampled[sampler.synthetic_mask_])
 
 
+def test_interpolated_rows_are_jittered_lines_between_real_ones(quick, beats):
+    X, y = beats
+    sampler = quick(interpolation_fraction=1.0, sampling_strategy={"F": 140})
+    X_resampled, _ = sampler.fit_resample(X, y)
+    new, real = X_resampled[sampler.synthetic_mask_], X[y == "F"]
+    assert len(new) == 100
+    # gain and offset leave a row in the plane of its two parents and the constant
+    i, j = np.triu_indices(len(real))
+    for row in new[:10].astype(float):
+        bases = np.stack([real[i], real[j], np.ones_like(real[i])], axis=2).astype(float)
+        solutions = np.linalg.pinv(bases) @ row
+        residuals = row - np.einsum("ptk,pk->pt", bases, solutions)
+        assert np.abs(residuals).max(axis=1).min() < 1e-5
+
+
 def test_replicates_where_asked_for(quick, beats):
     X, y = beats
     sampler = quick(replicate_fraction=0.25)
@@ -174,7 +189,7 @@ def test_replicates_where_asked_for(quick, beats):
 
 def test_selection_keeps_rows_among_their_own(trained, beats):
     X, y = beats
-    sampler = clone(trained).set_params(selection="neighbors")
+    sampler = clone(trained).set_params(selection="neighbors", interpolation_fraction=0)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         X_resampled, y_resampled = sampler.fit_resample(X, y)
@@ -294,9 +309,7 @@ def test_jobs_do_not_change_the_rows(quick, beats, backend):
     from joblib import Parallel, delayed
 
     alone = rows_of(quick(), beats)
-    beside = Parallel(n_jobs=2, backend=backend)(
-        delayed(rows_of)(quick(), beats) for _ in range(3)
-    )
+    beside = Parallel(n_jobs=2, backend=backend)(delayed(rows_of)(quick(), beats) for _ in range(3))
     for rows in beside:
         np.testing.assert_array_equal(alone, rows)
 
@@ -538,6 +551,7 @@ def with_value(value):
         (X_GOOD, Y_GOOD, {"device": "toaster"}, ValueError, "'device' must be .* Got 'toaster'"),
         (X_GOOD, Y_GOOD, {"lr": -1}, ValueError, "The 'lr' parameter of StaGANSampler must be"),
         (X_GOOD, Y_GOOD, {"loss": "gan"}, ValueError, "The 'loss' parameter of StaGANSampler"),
+        (X_GOOD, Y_GOOD, {"replicate_fraction": 0.7}, ValueError, "'interpolation_fraction' and 'rep"),
         (X_GOOD, Y_GOOD, {"kernel_size": 4}, ValueError, "'kernel_size' must be odd. Got 4"),
         (X_GOOD, Y_GOOD, {"betas": (0.5,)}, ValueError, "'betas' must be two numbers"),
         (X_GOOD, Y_GOOD, {"discriminator_channels": (8, 0)}, ValueError, "'discriminator_channels'"),

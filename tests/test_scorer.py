@@ -89,7 +89,11 @@ def test_cross_validation_with_several_scorers(quick, beats, routing):
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_grid_search_chooses_by_it(quick, beats, n_jobs):
     search = GridSearchCV(
-        quick(steps_per_epoch=20), {"lr": [1e-6, 5e-3]}, cv=FOLDS, scoring=MMDScorer(), n_jobs=n_jobs
+        quick(steps_per_epoch=20),
+        {"lr": [1e-6, 5e-3]},
+        cv=FOLDS,
+        scoring=MMDScorer(),
+        n_jobs=n_jobs,
     ).fit(*beats)
     assert search.best_params_ == {"lr": 5e-3}
 

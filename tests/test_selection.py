@@ -25,7 +25,11 @@ def test_votes_and_distances_against_loops(selection, rng):
 
 def test_rows_of_the_wrong_class_and_copies_are_left_out(selection, rng):
     def draw(n):
-        kinds = [rng.normal(size=(n, 4)), rng.normal(5, 1, size=(n, 4)), selection.X[rng.choice(50, n)]]
+        kinds = [
+            rng.normal(size=(n, 4)),
+            rng.normal(5, 1, size=(n, 4)),
+            selection.X[rng.choice(50, n)],
+        ]
         return np.choose(rng.integers(3, size=n)[:, None], kinds)
 
     rows, n_right = select_rows(draw, 200, 0, selection, 0.5)

@@ -30,9 +30,7 @@ def test_bad_shapes(shape, n_channels, message):
         as_signals(np.zeros(shape), n_channels)
 
 
-@given(
-    center=st.floats(-1e3, 1e3), scale=st.floats(1e-3, 1e6), n_channels=st.integers(1, 3)
-)
+@given(center=st.floats(-1e3, 1e3), scale=st.floats(1e-3, 1e6), n_channels=st.integers(1, 3))
 def test_scaling_there_and_back(center, scale, n_channels):
     X = center + scale * np.random.default_rng(0).normal(size=(20, n_channels, 8))
     scaler = SignalScaler.from_signals(X)

@@ -55,7 +55,9 @@ def test_any_shape_is_finite_and_in_mv(n_samples, share, n_timepoints, fs, n_cha
         n_channels=n_channels,
         random_state=0,
     )
-    expected = (n_samples, n_timepoints) if n_channels == 1 else (n_samples, n_channels, n_timepoints)
+    expected = (
+        (n_samples, n_timepoints) if n_channels == 1 else (n_samples, n_channels, n_timepoints)
+    )
     assert X.shape == expected
     assert set(y) == {"N", "V"}
     assert np.abs(X).max() < 6

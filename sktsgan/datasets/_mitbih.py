@@ -3,9 +3,9 @@
 import hashlib
 import os
 import tempfile
-import urllib.error
 import urllib.request
 from functools import cache
+from http.client import HTTPException
 from importlib import resources
 from pathlib import Path
 
@@ -19,13 +19,55 @@ _TIMEOUT = 30  # seconds without an answer
 _SIZE_LIMIT = 4 * 2**20  # bytes; the largest published file has 1,950,000
 
 # Inter-patient halves of de Chazal et al., IEEE Trans. Biomed. Eng. 51(7):1196-1206 (2004).
-_DS1 = (
-    "101 106 108 109 112 114 115 116 118 119 122 124 201 203 205 207 208 209 215 220 223 230"
-).split()
-_DS2 = (
-    "100 103 105 111 113 117 121 123 200 202 210 212 213 214 219 221 222 228 231 232 233 234"
-).split()
-_PACED = "102 104 107 217".split()
+_DS1 = [
+    "101",
+    "106",
+    "108",
+    "109",
+    "112",
+    "114",
+    "115",
+    "116",
+    "118",
+    "119",
+    "122",
+    "124",
+    "201",
+    "203",
+    "205",
+    "207",
+    "208",
+    "209",
+    "215",
+    "220",
+    "223",
+    "230",
+]
+_DS2 = [
+    "100",
+    "103",
+    "105",
+    "111",
+    "113",
+    "117",
+    "121",
+    "123",
+    "200",
+    "202",
+    "210",
+    "212",
+    "213",
+    "214",
+    "219",
+    "221",
+    "222",
+    "228",
+    "231",
+    "232",
+    "233",
+    "234",
+]
+_PACED = ["102", "104", "107", "217"]
 _SUBSETS = {"all": sorted(_DS1 + _DS2 + _PACED), "DS1": _DS1, "DS2": _DS2}
 
 # ANSI/AAMI EC57 classes of the annotation symbols. Flutter waves (!) are no beats.
@@ -179,8 +221,7 @@ def _check_records(subset, paced):
     if isinstance(subset, str):
         if subset not in _SUBSETS:
             raise ValueError(
-                "'subset' must be 'all', 'DS1', 'DS2' or a list of record names. "
-                f"Got {subset!r}."
+                f"'subset' must be 'all', 'DS1', 'DS2' or a list of record names. Got {subset!r}."
             )
         return [name for name in _SUBSETS[subset] if paced or name not in _PACED]
     records = [str(name) for name in subset]
@@ -251,9 +292,9 @@ def _download(name, folder):
     """Fetch one file; it appears under its name only once it is whole and checked."""
     url = _URL + name
     try:
-        with urllib.request.urlopen(url, timeout=_TIMEOUT) as answer:
+        with urllib.request.urlopen(url, timeout=_TIMEOUT) as answer:  # noqa: S310 (https)
             content = answer.read(_SIZE_LIMIT)
-    except (OSError, urllib.error.URLError) as error:
+    except (OSError, HTTPException) as error:
         raise OSError(
             f"{url} could not be downloaded ({error}). Try again; what has arrived whole is kept."
         ) from error
@@ -263,9 +304,9 @@ def _download(name, folder):
         try:
             part.write(content)
             part.close()
-            os.replace(part.name, folder / name)
+            Path(part.name).replace(folder / name)
         except BaseException:
-            os.unlink(part.name)
+            Path(part.name).unlink()
             raise
 
 

@@ -209,9 +209,7 @@ def make_sines(
 
 def _check_count(name, value, least):
     if not isinstance(value, numbers.Integral) or value < least:
-        raise ValueError(
-            f"'{name}' must be a whole number of at least {least}. Got {value!r}."
-        )
+        raise ValueError(f"'{name}' must be a whole number of at least {least}. Got {value!r}.")
 
 
 def _share_out(n_samples, weights, n_classes):
@@ -265,7 +263,9 @@ def _draw_beats(patient, name, n_beats, rng):
         (np.zeros((n_beats, 1)), _waves_of(patient, name, rng, n_beats), after),
         (after, patient["normal"], after),
     ):
-        times, heights, widths = (np.broadcast_to(part, (n_beats, part.shape[-1])) for part in waves)
+        times, heights, widths = (
+            np.broadcast_to(part, (n_beats, part.shape[-1])) for part in waves
+        )
         jitter = rng.standard_normal((2, *times.shape))
         # repolarisation takes longer at low rates, in proportion to the root of the period
         stretch = np.where(times > 0.15, np.sqrt(np.clip(period, 0.4, 1.1) / 0.85), 1.0)

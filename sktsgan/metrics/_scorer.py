@@ -85,15 +85,14 @@ class MMDScorer(BaseEstimator):
             or (isinstance(self.n_samples, numbers.Integral) and self.n_samples >= 2)
         ):
             raise ValueError(
-                f"'n_samples' must be a whole number of at least 2, or None. Got {self.n_samples!r}."
+                "'n_samples' must be a whole number of at least 2, or None. "
+                f"Got {self.n_samples!r}."
             )
         sampler, X = _find_sampler(estimator, X)
         X, y = indexable(np.asarray(X), np.asarray(y))
         rng = check_random_state(self.random_state)
         labels, counts = np.unique(y, return_counts=True)
-        discrepancies = [
-            self._discrepancy(sampler, X[y == label], label, rng) for label in labels
-        ]
+        discrepancies = [self._discrepancy(sampler, X[y == label], label, rng) for label in labels]
         weights = counts if self.average == "weighted" else None
         return -float(np.average(discrepancies, weights=weights))
 

@@ -1,5 +1,7 @@
 """The discriminator: strided or pooled convolutions, minibatch and class features."""
 
+from itertools import pairwise
+
 import torch
 from torch import nn
 from torch.nn import functional
@@ -72,10 +74,7 @@ class ConvDiscriminator(nn.Module):
             raise ValueError(f"'kernel_size' must be odd. Got {kernel_size}.")
         widths = [n_channels, *channels]
         self.blocks = nn.Sequential(
-            *(
-                _block(n_in, n_out, kernel_size, downsample)
-                for n_in, n_out in zip(widths[:-1], widths[1:], strict=True)
-            )
+            *(_block(n_in, n_out, kernel_size, downsample) for n_in, n_out in pairwise(widths))
         )
         n_coarse = n_timepoints
         for _ in channels:

@@ -128,7 +128,7 @@ class LSTMGenerator(nn.Module):
         shared = self.shared(shared)  # (batch_size, hidden_size)
         shared = shared[:, None].expand(-1, self.n_steps, -1)
         position = self.position.expand(batch_size, -1, -1)
-        # (batch_size, n_steps, hidden_size + position_dim + noise_dim)
+        # of size hidden_size + position_dim + noise_dim at each step
         states, _ = self.lstm(torch.cat([shared, position, noise], dim=2))
         samples = self.emit(states).view(batch_size, -1, self.n_features)
         # (batch_size, n_features, n_steps * samples_per_step), cut to length
