@@ -2,8 +2,6 @@
 
 import copy
 import warnings
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -11,6 +9,7 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback, PassthroughScoring
 from tqdm.auto import tqdm
 
+from sktsgan._threads import side_by_side
 from sktsgan.losses import gradient_penalty
 from sktsgan.metrics._mmd import maximum_mean_discrepancy, median_bandwidth
 
@@ -237,12 +236,11 @@ class AdversarialNet(NeuralNet):
         ndarray of shape (n_samples, n_channels, n_timepoints)
             Scaled signals.
         """
-        parts = y.split(_CHUNK)
         chunks = []
-        for i in range(0, len(parts), 2):
-            pair = parts[i : i + 2]
-            noise = [self.noise(len(part), rng) for part in pair]
-            chunks += self._map(self.generate, noise, pair)
+        for part in y.split(2 * _CHUNK):
+            halves = [half for half in part.tensor_split(2) if len(half)]
+            noise = [self.noise(len(half), rng) for half in halves]
+            chunks += side_by_side(self.generate, noise, halves)
         return np.concatenate(chunks)
 
     def snapshot(self):
@@ -253,33 +251,6 @@ class AdversarialNet(NeuralNet):
         """Put copied weights back."""
         for name in self._networks:
             getattr(self, name).load_state_dict(weights[name])
-
-    @contextmanager
-    def two_workers(self):
-        """Let two threads share the work that does not depend on each other's.
-
-        Each computes on one core, in the same order as one thread would do it alone, so that
-        results do not depend on how busy the machine is.
-        """
-        if torch.device(self.device).type != "cpu":
-            yield
-            return
-        with ThreadPoolExecutor(1) as self._worker:
-            try:
-                yield
-            finally:
-                self._worker = None
-
-    _worker = None
-
-    def _map(self, function, first, *others):
-        """Call a function on two sets of arguments, at the same time where that is set up."""
-        calls = list(zip(first, *others, strict=True))
-        if self._worker is None or len(calls) < 2:
-            return [function(*call) for call in calls]
-        head = self._worker.submit(function, *calls[0])
-        tail = function(*calls[1])
-        return [head.result(), tail]
 
     _networks = ("module_", "discriminator_", "average_")
 
@@ -298,12 +269,13 @@ class AdversarialNet(NeuralNet):
 
         parameters = list(self.discriminator_.parameters())
         X_real, X_fake = (self._augmented(X).requires_grad_() for X in (X_real, X_fake))
-        sides = self._map(judge, [X_real, X_fake])
+        sides = side_by_side(judge, [X_real, X_fake])
         scores = [side[0].detach().requires_grad_() for side in sides]
         loss, _ = self.criterion_(*scores)
-        gradients = self._map(differentiate, sides, torch.autograd.grad(loss, scores))
+        gradients = side_by_side(differentiate, sides, torch.autograd.grad(loss, scores))
         for parameter, on_real, on_fake in zip(parameters, *gradients, strict=True):
-            parameter.grad = on_real if on_fake is None else on_real + on_fake
+            parts = [part for part in (on_real, on_fake) if part is not None]
+            parameter.grad = sum(parts) if parts else None
         self._notify_gradients(self.discriminator_, X_real, y)
         self.discriminator_optimizer_.step()
         return loss.detach()
@@ -316,7 +288,7 @@ class AdversarialNet(NeuralNet):
     def _update_generator(self, X_real, X_fake, y):
         self.discriminator_.requires_grad_(False)
         pair = [self._augmented(X_real), self._augmented(X_fake)]
-        _, loss = self.criterion_(*self._map(lambda X: self.discriminator_(X, y), pair))
+        _, loss = self.criterion_(*side_by_side(lambda X: self.discriminator_(X, y), pair))
         self.optimizer_.zero_grad()
         loss.backward()
         self.discriminator_.requires_grad_(True)
@@ -395,12 +367,16 @@ class BestByMMD(Callback):
 
     def on_train_end(self, net, **kwargs):
         """Put the best weights back and say so where training did not end by plan."""
+        if self.best_iter_ is None:
+            self.best_iter_ = net.n_iter_
         if net.stopped_by_ == "diverged":
             self._report_divergence(net)
         elif net.stopped_by_ is None and self.n_epochs_ < net.max_epochs:
+            if not net.n_iter_:
+                raise KeyboardInterrupt  # nothing was learned
             warnings.warn(
                 f"Training was interrupted after {net.n_iter_} iterations. What was learned is "
-                f"kept: the weights of iteration {self.best_iter_ or net.n_iter_}.",
+                f"kept: the weights of iteration {self.best_iter_}.",
                 stacklevel=2,
             )
         if self.best_weights_ is not None:
@@ -422,8 +398,12 @@ class BestByMMD(Callback):
         )
 
     def _score(self, net):
-        """Mean MMD^2 over the classes; None where the generator gives no finite rows."""
-        scores = []
+        """Mean MMD^2 over the classes; None where the generator gives no finite rows.
+
+        Classes count by the root of their held-out rows: the MMD to a handful of rows is
+        mostly chance, and would choose by chance if it counted as much as that to hundreds.
+        """
+        scores, weights = [], []
         for label, X in (self.held_out or {0: None}).items():
             X_synthetic = net.generate(self.noise_, torch.full((_N_COMPARED,), label))
             if not np.isfinite(X_synthetic).all():
@@ -431,7 +411,8 @@ class BestByMMD(Callback):
             if X is not None:
                 bandwidth = self.bandwidths_[label]
                 scores.append(maximum_mean_discrepancy(X, X_synthetic, bandwidth=bandwidth))
-        return float(np.mean(scores)) if scores else np.inf
+                weights.append(len(X) ** 0.5)
+        return float(np.average(scores, weights=weights)) if scores else np.inf
 
 
 class Progress(Callback):

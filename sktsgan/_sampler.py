@@ -1,9 +1,7 @@
 """StaGANSampler: balances labelled signals with a GAN, as an imbalanced-learn sampler."""
 
 import numbers
-import threading
 import warnings
-from contextlib import contextmanager
 from functools import partial
 
 import numpy as np
@@ -22,6 +20,7 @@ from sktsgan import losses
 from sktsgan._net import AdversarialNet, BestByMMD, Progress
 from sktsgan._selection import NeighborSelection, interpolate_rows, select_rows
 from sktsgan._signals import SignalScaler, as_signals
+from sktsgan._threads import fixed_order, seeded
 from sktsgan.networks import ConvDiscriminator, LSTMGenerator
 
 # A class of fewer rows is not learned but interpolated.
@@ -154,8 +153,9 @@ class StaGANSampler(BaseOverSampler):
     best_iter_ : int
         Generator steps done when the kept weights were reached.
     best_score_ : float or None
-        Minus the held-out MMD^2 of the kept weights, the mean over the classes; None where
-        nothing was held out.
+        Minus the held-out MMD^2 of the kept weights; None where nothing was held out. It is the
+        mean over the classes, weighted by the root of their held-out rows, since the MMD to a
+        few rows is mostly chance.
     synthetic_mask_ : ndarray of bool of shape (n_samples_new,)
         Which rows of the last ``fit_resample`` were added.
     n_features_in_ : int
@@ -372,7 +372,7 @@ class StaGANSampler(BaseOverSampler):
             labels = rng.choice(len(self.classes_), n_samples, p=self._frequencies)
         else:
             labels = self._check_labels(y)
-        with _one_thread():
+        with fixed_order():
             signals = self._draw(labels, rng)
         return self._as_given(signals), self.classes_[labels]
 
@@ -380,7 +380,7 @@ class StaGANSampler(BaseOverSampler):
         rng = check_random_state(self.random_state)
         self._train(X, y, rng)
         X_parts, y_parts = [X], [y]
-        with _one_thread():
+        with fixed_order():
             judge = self._build_judge(X, y)
             for label, n_rows in self.sampling_strategy_.items():
                 if n_rows > 0:
@@ -527,11 +527,10 @@ class StaGANSampler(BaseOverSampler):
         rows = np.setdiff1d(rows, np.concatenate(list(held_out.values())))
         places = np.searchsorted(group, labels[rows])
         dataset = TensorDataset(torch.from_numpy(signals[rows]), torch.from_numpy(places))
-        with _one_thread():
-            with _seeded(net.seed):
+        with fixed_order():
+            with seeded(net.seed):
                 net.initialize()
-            with net.two_workers():
-                net.partial_fit(dataset)
+            net.partial_fit(dataset)
         return net
 
     def _hold_out(self, labels, group, rng):
@@ -627,8 +626,7 @@ class StaGANSampler(BaseOverSampler):
             if len(rows):
                 noise = torch.Generator().manual_seed(int(rng.randint(2**31 - 1)))
                 places = torch.from_numpy(np.searchsorted(group, labels[rows]))
-                with net.two_workers():
-                    signals[rows] = net.sample(places, noise)
+                signals[rows] = net.sample(places, noise)
         return signals
 
     def _scaled(self, X):
@@ -694,36 +692,3 @@ def _check_device(device):
             "use 'auto' or 'cpu'."
         ) from error
     return str(device)
-
-
-_torch_lock = threading.Lock()
-_n_pinned, _threads_before = 0, 1
-
-
-@contextmanager
-def _one_thread():
-    """Compute with one thread: the same sums in the same order whatever runs beside.
-
-    Several at a time may be inside; the last one out puts the number back.
-    """
-    global _n_pinned, _threads_before
-    with _torch_lock:
-        if not _n_pinned:
-            _threads_before = torch.get_num_threads()
-        _n_pinned += 1
-        torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        with _torch_lock:
-            _n_pinned -= 1
-            if not _n_pinned:
-                torch.set_num_threads(_threads_before)
-
-
-@contextmanager
-def _seeded(seed):
-    """Seed torch's global generator, from which modules draw their first weights."""
-    with _torch_lock, torch.random.fork_rng():
-        torch.manual_seed(seed)
-        yield

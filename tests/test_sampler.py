@@ -314,6 +314,16 @@ def test_jobs_do_not_change_the_rows(quick, beats, backend):
         np.testing.assert_array_equal(alone, rows)
 
 
+def test_threads_sample_from_one_sampler(trained):
+    from concurrent.futures import ThreadPoolExecutor
+
+    alone = [trained.sample(700, random_state=seed)[0] for seed in range(8)]
+    with ThreadPoolExecutor(4) as pool:
+        beside = pool.map(lambda seed: trained.sample(700, random_state=seed)[0], range(8))
+    for one, other in zip(alone, beside, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_global_generators_are_left_alone(quick, beats):
     random.seed(1)
     np.random.seed(1)

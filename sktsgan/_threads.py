@@ -1,0 +1,90 @@
+"""Computing in a fixed order on the CPU, on two cores where they are free."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
+from contextvars import ContextVar
+
+import torch
+
+_lock = threading.Lock()
+_worker = ContextVar("worker", default=None)
+
+
+@contextmanager
+def fixed_order():
+    """Let torch compute each operation with one thread while inside.
+
+    Sums are then taken in the same order, and rows come out the same, whatever else runs and
+    however many threads torch may use. Where it may use several, a second worker serves
+    :func:`side_by_side` instead. Torch counts threads for each Python thread apart, so several
+    of them may be inside at a time.
+
+    Yields
+    ------
+    None
+        Nothing.
+    """
+    n_threads = _use_one_thread()
+    try:
+        pool = ThreadPoolExecutor(1, initializer=_use_one_thread) if n_threads > 1 else None
+        with pool or nullcontext():
+            token = _worker.set(pool)
+            try:
+                yield
+            finally:
+                _worker.reset(token)
+    finally:
+        torch.set_num_threads(n_threads)
+
+
+def _use_one_thread():
+    """Set this thread's number and return the one before."""
+    n_threads = torch.get_num_threads()  # the first call in a thread sets a number too
+    torch.set_num_threads(1)
+    return n_threads
+
+
+def side_by_side(function, *arguments):
+    """Map a function over one or two calls, two of them at once inside of :func:`fixed_order`.
+
+    Parameters
+    ----------
+    function : callable
+        Draws nothing at random and changes nothing that the other call reads.
+    *arguments : sequences of one or two
+        Values of each argument, as for ``map``.
+
+    Returns
+    -------
+    list
+        What the calls returned.
+    """
+    first, *second = zip(*arguments, strict=True)
+    worker = _worker.get()
+    if worker is None or not second:
+        return [function(*call) for call in (first, *second)]
+    result = worker.submit(function, *first)
+    other = function(*second[0])
+    return [result.result(), other]
+
+
+@contextmanager
+def seeded(seed):
+    """Seed torch's global generator, and leave it as it was.
+
+    Modules draw their first weights from it. One thread at a time may be inside.
+
+    Parameters
+    ----------
+    seed : int
+        The seed.
+
+    Yields
+    ------
+    None
+        Nothing.
+    """
+    with _lock, torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield

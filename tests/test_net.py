@@ -1,0 +1,176 @@
+"""One step of training against its plain form; batches, average, threads."""
+
+import copy
+import threading
+from collections import Counter
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import TensorDataset
+
+from sktsgan._net import AdversarialNet, BalancedBatches
+from sktsgan._threads import fixed_order, side_by_side
+from sktsgan.losses import relativistic, wasserstein
+from sktsgan.networks import ConvDiscriminator, LSTMGenerator
+
+
+def batches(y, **options):
+    y = torch.as_tensor(y)
+    options = {
+        "batch_size": 12,
+        "n_batches": 50,
+        "rng": torch.Generator().manual_seed(0),
+        **options,
+    }
+    return BalancedBatches(TensorDataset(torch.arange(len(y)).float(), y), **options)
+
+
+def test_classes_have_equal_shares():
+    drawn = list(batches([0] * 900 + [1] * 5 + [2] * 95))
+    assert len(drawn) == 50
+    for _, y in drawn:
+        assert Counter(y.tolist()) == {0: 4, 1: 4, 2: 4}
+    rows = torch.cat([X for X, _ in drawn])
+    assert set(rows[(rows >= 900) & (rows < 905)].tolist()) == {900, 901, 902, 903, 904}
+    assert len(set(rows[rows < 900].tolist())) > 150
+
+
+def test_odd_rows_go_to_every_class_and_rows_fit_their_class():
+    y = torch.tensor([2, 0, 2, 2, 1, 0, 2])
+    loader = batches(y, batch_size=4, n_batches=300)
+    counts = Counter()
+    for X, labels in loader:
+        assert torch.equal(y[X.long()], labels)
+        counts.update(labels.tolist())
+    assert max(counts.values()) - min(counts.values()) < 100
+
+
+def test_one_pass_is_as_long_as_the_set():
+    assert len(batches([0] * 100 + [1], n_batches=None, batch_size=10)) == 11
+
+
+@pytest.fixture
+def net():
+    """Return an initialized net without augmentation, in float64, and a batch."""
+
+    def build(**options):
+        options = {"criterion": relativistic, "augmentation": 0.0, "lr": 1e-2, **options}
+        net = AdversarialNet(
+            partial(LSTMGenerator, n_channels=1, n_timepoints=16, n_classes=2, hidden_size=6),
+            discriminator=partial(
+                ConvDiscriminator, n_channels=1, n_timepoints=16, n_classes=2, channels=(4, 4)
+            ),
+            batch_size=8,
+            verbose=0,
+            **options,
+        )
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            net.initialize()
+            X = torch.randn(8, 1, 16)
+        net.history.new_epoch()
+        net.history.new_batch()
+        return net, (X, torch.arange(8) % 2)
+
+    return build
+
+
+def plain_step(net, X, y):
+    """Write one step down: both passes in one loss, torch's own backward."""
+    generator, discriminator = copy.deepcopy(net.module_), copy.deepcopy(net.discriminator_)
+    options = {"lr": net.lr, "betas": net.betas}
+    of_discriminator = torch.optim.Adam(discriminator.parameters(), **options)
+    rng = torch.Generator().manual_seed(net.seed)
+    z = torch.randn(len(y), generator.latent_size, generator=rng)
+    X_fake = generator(z, y).detach()
+    penalty, scores = 0.0, []
+    for signals in (X.clone().requires_grad_(), X_fake.requires_grad_()):
+        scores.append(discriminator(signals, y))
+        (slope,) = torch.autograd.grad(scores[-1].sum(), signals, create_graph=True)
+        penalty = penalty + slope.square().sum((1, 2)).mean()
+    (net.criterion(*scores)[0] + net.gradient_penalty / 2 * penalty).backward()
+    gradients = [parameter.grad.clone() for parameter in discriminator.parameters()]
+    of_discriminator.step()
+    _, loss = net.criterion(discriminator(X, y), discriminator(generator(z, y), y))
+    generator.zero_grad()
+    loss.backward()
+    return gradients, [parameter.grad for parameter in generator.parameters()]
+
+
+@pytest.mark.parametrize("criterion", [relativistic, wasserstein])
+@pytest.mark.parametrize("gradient_penalty", [0.0, 1.0])
+@pytest.mark.parametrize("in_order", [False, True])
+def test_a_step_is_the_plain_one(net, criterion, gradient_penalty, in_order):
+    ours, (X, y) = net(criterion=criterion, gradient_penalty=gradient_penalty, lr=1e-7)
+    expected = plain_step(ours, X, y)
+    if in_order:
+        with fixed_order():
+            ours.train_step((X, y))
+    else:
+        ours.train_step((X, y))
+    # Adam's first step is the gradient's sign, so gradients are what can be compared
+    for gradients, network in zip(expected, (ours.discriminator_, ours.module_), strict=True):
+        for gradient, parameter in zip(gradients, network.parameters(), strict=True):
+            torch.testing.assert_close(parameter.grad, gradient, rtol=1e-4, atol=1e-6)
+
+
+def test_the_average_follows(net):
+    ours, batch = net(ema_decay=0.5)
+    start = copy.deepcopy(ours.average_)
+    ours.train_step(batch)
+    # the first decay is the warm-up's, 1/10
+    for before, now, average in zip(
+        start.parameters(), ours.module_.parameters(), ours.average_.parameters(), strict=True
+    ):
+        torch.testing.assert_close(average, 0.1 * before + 0.9 * now)
+    assert not any(p.requires_grad for p in ours.average_.parameters())
+
+
+def test_augmentation_keeps_the_shape_of_a_signal(net):
+    ours, (X, _) = net(augmentation=1.0)
+    jittered = ours._augmented(X)
+    assert not torch.equal(jittered, X)
+    for before, after in zip(X[:, 0].numpy(), jittered[:, 0].numpy(), strict=True):
+        assert np.corrcoef(before, after)[0, 1] == pytest.approx(1, abs=1e-5)
+    ours.augmentation = 0.5
+    unchanged = [torch.equal(a, b) for a, b in zip(X, ours._augmented(X), strict=True)]
+    assert 0 < sum(unchanged) < 8
+
+
+def test_every_thread_gets_its_number_back():
+    before = torch.get_num_threads()
+    inside, leave = threading.Event(), threading.Event()
+    numbers = []
+
+    def stay():
+        with fixed_order():
+            inside.set()
+            leave.wait(10)
+            numbers.append(torch.get_num_threads())
+
+    other = threading.Thread(target=stay)
+    other.start()
+    inside.wait(10)
+    with fixed_order():
+        assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == before
+    leave.set()
+    other.join()
+    assert numbers == [1]
+    with fixed_order():
+        numbers = side_by_side(lambda _: torch.get_num_threads(), [0, 1])
+    assert numbers == [1, 1]
+
+
+def test_side_by_side_keeps_the_order_and_raises():
+    def divide(a, b):
+        return a / b
+
+    for wrapped in (fixed_order(), threading.Lock()):
+        with wrapped:
+            assert side_by_side(divide, [1, 4], [2, 2]) == [0.5, 2]
+            assert side_by_side(divide, [1], [2]) == [0.5]
+            with pytest.raises(ZeroDivisionError):
+                side_by_side(divide, [1, 1], [0, 1])
