@@ -10,8 +10,9 @@ version = release = installed_version("sktsgan")
 extensions = ["sphinx.ext.autodoc", "sphinx.ext.autosummary", "numpydoc"]
 html_theme = "pydata_sphinx_theme"
 html_theme_options = {"show_prev_next": False, "secondary_sidebar_items": ["page-toc"]}
+templates_path = ["_templates"]
 exclude_patterns = ["_build"]
 autosummary_generate = True
 numpydoc_show_class_members = False
 # types in docstrings are prose; links to other projects come with the gallery
-nitpick_ignore_regex = [("py:(class|meth|func|mod)", "(?!sktsgan).*"), ("py:class", "sktsgan._.*")]
+nitpick_ignore_regex = [("py:(class|meth|func|mod|obj)", "(?!sktsgan).*"), ("py:class", "sktsgan._.*")]

@@ -21,6 +21,21 @@ _N_COMPARED = 500
 _EXPLODED = 1e6
 
 
+def check_device(device):
+    """Return the name of a torch device that is there, or say that it is not."""
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(
+            f"'device' must be 'auto' or a device that is there. Got {str(device)!r} ({reason}); "
+            "use 'auto' or 'cpu'."
+        ) from error
+    return str(device)
+
+
 class BalancedBatches:
     """Draw batches in which every class has the same share, with replacement.
 

@@ -17,9 +17,9 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch.utils.data import TensorDataset
 
 from sktsgan import losses
-from sktsgan._net import AdversarialNet, BestByMMD, Progress
+from sktsgan._net import AdversarialNet, BestByMMD, Progress, check_device
 from sktsgan._selection import NeighborSelection, interpolate_rows, select_rows
-from sktsgan._signals import SignalScaler, as_signals
+from sktsgan._signals import SignalScaler, as_signals, check_finite, check_not_ragged
 from sktsgan._threads import fixed_order, seeded
 from sktsgan.networks import ConvDiscriminator, LSTMGenerator
 
@@ -160,7 +160,7 @@ class StaGANSampler(BaseOverSampler):
         Which rows of the last ``fit_resample`` were added.
     n_features_in_ : int
         Length of the second axis of X: features of a 2-D row, channels of a 3-D one.
-    feature_names_in_ : ndarray of str of shape (n_features_in_,)
+    feature_names_in_ : ndarray of str of shape (`n_features_in_`,)
         Column names, where X has some.
 
     See Also
@@ -439,7 +439,7 @@ class StaGANSampler(BaseOverSampler):
                 "X must be dense, as signals have no zeros to save. Got a sparse "
                 f"{type(X).__name__}; call X.toarray()."
             )
-        _check_not_ragged(X)
+        check_not_ragged(X)
         if np.ndim(X) > 3:
             raise ValueError(
                 "X must have 2 or 3 axes, (n_samples, n_features) or (n_samples, n_channels, "
@@ -449,7 +449,7 @@ class StaGANSampler(BaseOverSampler):
         X, y = validate_data(self, X=X, y=y, reset=True, allow_nd=True, ensure_all_finite=False)
         if X.dtype.kind not in "fiu":
             X = X.astype(np.float64)
-        _check_finite(X)
+        check_finite(X)
         as_signals(X, self.n_channels)
         return X, y, binarize_y
 
@@ -487,7 +487,7 @@ class StaGANSampler(BaseOverSampler):
 
     def _train(self, X, y, rng):
         """Learn all classes that have enough rows; keep the rows of those that have not."""
-        device = _check_device(self.device)
+        device = check_device(self.device)
         self._check_numbers()
         self.classes_, labels = np.unique(y, return_inverse=True)
         counts = np.bincount(labels)
@@ -550,9 +550,7 @@ class StaGANSampler(BaseOverSampler):
         return AdversarialNet(
             partial(self._choose_generator(), **shape),
             discriminator=partial(self._choose_discriminator(), **shape),
-            criterion=_LOSSES.get(self.loss, self.loss)
-            if isinstance(self.loss, str)
-            else self.loss,
+            criterion=self.loss if callable(self.loss) else _LOSSES[self.loss],
             gradient_penalty=self.gradient_penalty,
             n_discriminator_steps=self.n_discriminator_steps,
             betas=tuple(self.betas),
@@ -650,45 +648,3 @@ class StaGANSampler(BaseOverSampler):
 def _plain(label):
     """Return a label as Python prints it best."""
     return label.item() if isinstance(label, np.generic) else label
-
-
-def _check_not_ragged(X):
-    """Say which row has another length; numpy would only speak of an inhomogeneous shape."""
-    if not isinstance(X, list | tuple):
-        return
-    lengths = [np.size(row) for row in X]
-    for i, length in enumerate(lengths):
-        if length != lengths[0]:
-            raise ValueError(
-                f"X must have rows of one length. Row {i} has {length} values and row 0 has "
-                f"{lengths[0]}; cut or pad them."
-            )
-
-
-def _check_finite(X):
-    if X.dtype.kind != "f":
-        return
-    finite = np.isfinite(X).reshape(len(X), -1)
-    if finite.all():
-        return
-    row = int(np.flatnonzero(~finite.all(axis=1))[0])
-    place = int(np.flatnonzero(~finite[row])[0])
-    value = "NaN" if np.isnan(X[row].ravel()[place]) else "inf"
-    raise ValueError(
-        f"X must be finite. Row {row} is the first with {value}, at value {place}; fill such "
-        "gaps or drop the rows."
-    )
-
-
-def _check_device(device):
-    if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = str(error).splitlines()[0]
-        raise ValueError(
-            f"'device' must be 'auto' or a device that is there. Got {str(device)!r} ({reason}); "
-            "use 'auto' or 'cpu'."
-        ) from error
-    return str(device)

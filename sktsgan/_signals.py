@@ -48,6 +48,64 @@ def as_signals(X, n_channels=1):
     return signals
 
 
+def check_not_ragged(X):
+    """Say which row has another length; numpy would only speak of an inhomogeneous shape.
+
+    Parameters
+    ----------
+    X : array-like
+        Rows as they were given.
+
+    Raises
+    ------
+    ValueError
+        If two rows of a list differ in shape.
+    """
+    if not isinstance(X, list | tuple):
+        return
+    first = None
+    for i, row in enumerate(X):
+        try:
+            shape = np.shape(row)
+        except ValueError as error:
+            raise ValueError(
+                f"X must have channels of one length. Those of row {i} differ; cut or pad them."
+            ) from error
+        first = shape if first is None else first
+        if shape != first:
+            raise ValueError(
+                f"X must have rows of one length. Row {i} is of shape {shape} and row 0 of shape "
+                f"{first}; cut or pad them."
+            )
+
+
+def check_finite(X):
+    """Say which row is the first that holds NaN or infinity.
+
+    Parameters
+    ----------
+    X : ndarray
+        Rows.
+
+    Raises
+    ------
+    ValueError
+        If there is one.
+    """
+    if X.dtype.kind != "f":
+        return
+    finite = np.isfinite(X).reshape(len(X), -1)
+    if finite.all():
+        return
+    row = int(np.flatnonzero(~finite.all(axis=1))[0])
+    place = int(np.flatnonzero(~finite[row])[0])
+    value = "NaN" if np.isnan(X[row].ravel()[place]) else "inf"
+    raise ValueError(
+        f"X must be finite. Row {row} is the first with {value}, at value {place}; fill such "
+        "gaps or drop the rows."
+    )
+
+
 @dataclass(frozen=True)
 class SignalScaler:
     """Centre and scale each channel by one number for all rows and time points.
