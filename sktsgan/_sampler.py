@@ -376,6 +376,36 @@ class StaGANSampler(BaseOverSampler):
             signals = self._draw(labels, rng)
         return self._as_given(signals), self.classes_[labels]
 
+    def fit_resample(self, X, y):
+        """Train the GAN and return the rows together with the new ones.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples, n_channels, n_timepoints)
+            Signals.
+        y : array-like of shape (n_samples,)
+            Labels.
+
+        Returns
+        -------
+        X_resampled : array-like of shape (n_samples_new, ...)
+            The rows of `X`, untouched, then the new rows of each class; in the container and
+            type of `X`.
+        y_resampled : array-like of shape (n_samples_new,)
+            Their labels.
+
+        Raises
+        ------
+        ValueError
+            If `X` is not finite, ragged or too short, `y` has one class only, or a parameter has
+            no such value.
+        TypeError
+            If `X` is sparse.
+        RuntimeError
+            If training diverged before any weights could be kept.
+        """
+        return super().fit_resample(X, y)
+
     def _fit_resample(self, X, y):
         rng = check_random_state(self.random_state)
         self._train(X, y, rng)
