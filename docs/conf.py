@@ -15,4 +15,7 @@ exclude_patterns = ["_build"]
 autosummary_generate = True
 numpydoc_show_class_members = False
 # types in docstrings are prose; links to other projects come with the gallery
-nitpick_ignore_regex = [("py:(class|meth|func|mod|obj)", "(?!sktsgan).*"), ("py:class", "sktsgan._.*")]
+nitpick_ignore_regex = [
+    ("py:(class|meth|func|mod|obj)", "(?!sktsgan).*"),
+    ("py:class", "sktsgan._.*"),
+]

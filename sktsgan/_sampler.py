@@ -121,9 +121,10 @@ class StaGANSampler(BaseOverSampler):
         Whether ``fit_resample`` keeps only rows of whose three nearest real rows most carry
         the same label. None keeps all but near-copies.
     interpolation_fraction : float, default=0.5
-        Share of the new rows of ``fit_resample`` that lie between two real rows of the class, at
-        random, with Gaussian jitter of 10 % in amplitude and of 0.05 standard deviations in
-        offset, instead of being generated. They anchor what a classifier sees to real rows.
+        Share of the new rows of ``fit_resample`` that lie between a real row of the class and
+        one of its five nearest, with Gaussian jitter of 10 % in amplitude and of 0.05 standard
+        deviations in offset, instead of being generated. They anchor what a classifier sees to
+        real rows.
     replicate_fraction : float, default=0.0
         Share of the new rows of ``fit_resample`` that are exact replicates of real rows.
     device : str, default="auto"
@@ -172,7 +173,7 @@ class StaGANSampler(BaseOverSampler):
     -----
     Rows are signals, evenly sampled and aligned (heartbeats: around the R wave). A class of
     fewer than 20 rows is too small to be learned: a warning says so, and its rows are made
-    between pairs of its own rows, with a little jitter in amplitude and offset.
+    between neighbours among its own rows, with a little jitter in amplitude and offset.
 
     Training takes one CPU thread, so that the same seed gives the same rows whatever runs
     beside it. Its cost grows with the number of steps, not of rows.

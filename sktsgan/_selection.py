@@ -90,8 +90,8 @@ def select_rows(draw, n_rows, label, selection, min_votes):
     return rows[:n_rows], min(int(n_kept), n_rows)
 
 
-def interpolate_rows(X, n_rows, rng):
-    """Make rows between pairs of a class's few rows, a little varied in amplitude and offset.
+def interpolate_rows(X, n_rows, rng, n_neighbors=5):
+    """Make rows between neighbours of one class, a little varied in amplitude and offset.
 
     Parameters
     ----------
@@ -101,6 +101,9 @@ def interpolate_rows(X, n_rows, rng):
         Rows wanted.
     rng : numpy.random.RandomState
         Source of randomness.
+    n_neighbors : int, default=5
+        Nearest rows, of which one is the other end. Two beats of a class may point up and down,
+        and what lies between those is no beat.
 
     Returns
     -------
@@ -108,7 +111,12 @@ def interpolate_rows(X, n_rows, rng):
         Rows x_i + t (x_j - x_i) with t uniform in (0, 1), times and plus Gaussian jitter of
         standard deviation 0.1 and 0.05.
     """
-    first, second = rng.randint(len(X), size=(2, n_rows))
+    flat = X.reshape(len(X), -1)
+    index = NearestNeighbors(n_neighbors=min(n_neighbors + 1, len(X))).fit(flat)
+    neighbors = index.kneighbors(flat, return_distance=False)
+    first = rng.randint(len(X), size=n_rows)
+    # the nearest is the row itself, which only a class of one row has to be content with
+    second = neighbors[first, rng.randint(min(1, len(X) - 1), neighbors.shape[1], size=n_rows)]
     step = rng.uniform(size=(n_rows, 1, 1))
     gain = 1 + 0.1 * rng.standard_normal((n_rows, 1, 1))
     offset = 0.05 * rng.standard_normal((n_rows, 1, 1))

@@ -45,7 +45,7 @@ class SignalDisplay:
     >>> from sktsgan.datasets import make_heartbeats
     >>> from sktsgan.plotting import SignalDisplay
     >>> X, y = make_heartbeats(200, random_state=0)
-    >>> display = SignalDisplay.from_arrays(X[:100], y[:100], X[100:], y[100:], fs=180)
+    >>> display = SignalDisplay.from_arrays(X, y, X[::2], y[::2], fs=180)
     >>> display.axes_.shape
     (4, 2)
     >>> plt.close(display.figure_)

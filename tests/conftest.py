@@ -47,7 +47,7 @@ def beats():
 def trained(beats):
     """Return a sampler that was really trained, for a short while."""
     sampler = StaGANSampler(
-        max_epochs=6, steps_per_epoch=50, batch_size=48, hidden_size=32, random_state=0
+        max_epochs=4, steps_per_epoch=100, batch_size=48, hidden_size=32, random_state=0
     )
     return sampler.fit(*beats)
 

@@ -157,7 +157,7 @@ def assert_no_copies(X, new):
 @pytest.mark.parametrize("selection", ["neighbors", None])
 def test_no_copies(beats, trained, selection):
     X, y = beats
-    sampler = clone(trained).set_params(selection=selection, max_epochs=2)
+    sampler = clone(trained).set_params(selection=selection, max_epochs=1)
     X_resampled, _ = sampler.fit_resample(X, y)
     assert_no_copies(X, X_resampled[sampler.synthetic_mask_])
 

@@ -100,10 +100,10 @@ def test_grid_search_chooses_by_it(quick, beats, n_jobs):
 
 def test_halving_search(quick, beats):
     search = HalvingGridSearchCV(
-        quick(),
+        quick(steps_per_epoch=20),
         {"lr": [1e-6, 5e-3]},
         resource="max_epochs",
-        min_resources=1,
+        min_resources=2,
         max_resources=4,
         factor=2,
         cv=FOLDS,

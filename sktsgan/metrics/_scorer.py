@@ -92,7 +92,9 @@ class MMDScorer(BaseEstimator):
         X, y = indexable(np.asarray(X), np.asarray(y))
         rng = check_random_state(self.random_state)
         labels, counts = np.unique(y, return_counts=True)
-        discrepancies = [self._discrepancy(sampler, X[y == label], label, rng) for label in labels]
+        discrepancies = [
+            self._discrepancy(sampler, X[y == label], label, rng) for label in labels.tolist()
+        ]
         weights = counts if self.average == "weighted" else None
         return -float(np.average(discrepancies, weights=weights))
 
