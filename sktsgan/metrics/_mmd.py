@@ -1,16 +1,51 @@
 """Maximum mean discrepancy between real and synthetic signals."""
 
 import numbers
+from typing import NamedTuple
 
 import numpy as np
-from scipy.spatial.distance import pdist
+import torch
+from sklearn.utils import check_random_state
 
-# Widths of the five kernels as multiples of the median distance: gamma = c / (2 median^2).
+from sktsgan.metrics._rows import as_tensor, check_groups, check_pair, check_rows
+
+# Gamma of the five kernels as multiples of 1 / (2 bandwidth^2). Each is twice the one before,
+# so that each kernel is the square of the one before and one exponential serves all five.
 _FACTORS = (0.25, 0.5, 1.0, 2.0, 4.0)
-_TILE = 1024
+# Rows and columns of a tile: small enough for a core's cache, large enough for BLAS.
+_N_ROWS, _N_COLUMNS = 1024, 512
+# Beyond this many bandwidths (half a squared distance) from the centre, float32 would lose the
+# differences between rows.
+_FAR = 256
+# Rows of a block of the cheaper estimator.
+_BLOCK = 1000
+# Rows from which the default bandwidth and the centre are taken.
+_MAX_ROWS = 2000
 
 
-def maximum_mean_discrepancy(X_real, X_synthetic, *, biased=False, bandwidth=None):
+class MMDEstimate(NamedTuple):
+    """MMD^2 and its standard error."""
+
+    value: float
+    standard_error: float
+
+
+class MMDTest(NamedTuple):
+    """MMD^2 and the p-value of a permutation test."""
+
+    statistic: float
+    p_value: float
+
+
+def maximum_mean_discrepancy(
+    X_real,
+    X_synthetic,
+    *,
+    biased=False,
+    bandwidth=None,
+    estimator="exact",
+    return_standard_error=False,
+):
     r"""Squared maximum mean discrepancy (MMD^2) between real and synthetic signals.
 
     .. math:: \mathrm{MMD}^2 = \overline{k(x, x')} + \overline{k(y, y')} - 2\,\overline{k(x, y)}
@@ -28,7 +63,8 @@ def maximum_mean_discrepancy(X_real, X_synthetic, *, biased=False, bandwidth=Non
     Parameters
     ----------
     X_real : array-like of shape (n_real, n_features) or (n_real, n_channels, n_timepoints)
-        Real rows, the reference.
+        Real rows, the reference: a numpy array, also a memory-mapped one, or a torch tensor,
+        on whose device the sums are then computed.
     X_synthetic : array-like of shape (n_synthetic, ...)
         Synthetic rows, in the same unit and of the same shape.
     biased : bool, default=False
@@ -36,23 +72,33 @@ def maximum_mean_discrepancy(X_real, X_synthetic, *, biased=False, bandwidth=Non
         then exact, and a value may be slightly negative. True counts them (V-statistic): the
         value is at least 0, and too high for few rows.
     bandwidth : float, default=None
-        The bandwidth m, in the unit of the rows; by default :func:`median_bandwidth` of
-        `X_real`.
+        The bandwidth m, in the unit of the rows; by default the median distance between (at
+        most 2,000, evenly spaced) rows of `X_real`.
+    estimator : {"exact", "blocks"}, default="exact"
+        "exact" takes all pairs, in tiles: memory does not grow with the rows, time with their
+        square. "blocks" takes the mean over blocks of 1,000 real and 1,000 synthetic rows [2]_:
+        time grows with the rows, for millions of them, and the value scatters by
+        the standard error around the exact one. The order of rows should then be random.
+    return_standard_error : bool, default=False
+        With ``estimator="blocks"``: return the standard error too.
 
     Returns
     -------
-    float
-        MMD^2, without unit.
+    float or MMDEstimate
+        MMD^2, without unit; with `return_standard_error` a named tuple ``(value,
+        standard_error)``.
 
     Raises
     ------
     ValueError
-        If a set has fewer than two rows (one when `biased`), the rows differ in shape or are
-        not finite, or the bandwidth is not above 0.
+        If a set has fewer than two rows (one when `biased`), or too few for two blocks, the rows
+        differ in shape or are not finite, or an argument has no such value.
 
     References
     ----------
     .. [1] A. Gretton et al., "A kernel two-sample test", JMLR 13:723-773, 2012.
+    .. [2] W. Zaremba, A. Gretton, M. Blaschko, "B-tests: low variance kernel two-sample tests",
+       NeurIPS 2013, arXiv:1307.1954.
 
     Examples
     --------
@@ -65,31 +111,99 @@ def maximum_mean_discrepancy(X_real, X_synthetic, *, biased=False, bandwidth=Non
     >>> maximum_mean_discrepancy(X_real, X_noisier) > 0.1
     True
     """
+    if estimator not in ("exact", "blocks"):
+        raise ValueError(f"'estimator' must be 'exact' or 'blocks'. Got {estimator!r}.")
+    if return_standard_error and estimator == "exact":
+        raise ValueError("'return_standard_error' must be False with estimator='exact'. Got True.")
+    if biased and estimator == "blocks":
+        raise ValueError("'biased' must be False with estimator='blocks'. Got True.")
     X_real, X_synthetic = check_pair(X_real, X_synthetic, min_rows=1 if biased else 2)
-    if bandwidth is None:
-        bandwidth = median_bandwidth(X_real)
-    elif not (isinstance(bandwidth, numbers.Real) and 0 < bandwidth < np.inf):
-        raise ValueError(f"'bandwidth' must be a finite number above 0. Got {bandwidth!r}.")
-    # centred, distances lose no digits to a common offset; in units of the bandwidth,
-    # squares neither overflow nor vanish
-    center = X_real.mean(axis=0)
-    X_real = (X_real - center) / bandwidth
-    X_synthetic = (X_synthetic - center) / bandwidth
-    within_real = _mean_kernel(X_real, X_real, diagonal=biased)
-    within_synthetic = _mean_kernel(X_synthetic, X_synthetic, diagonal=biased)
-    between = _mean_kernel(X_real, X_synthetic, diagonal=True)
-    return float(within_real + within_synthetic - 2 * between)
+    bandwidth = _check_bandwidth(bandwidth, X_real)
+    if estimator == "exact":
+        return _discrepancy(X_real, X_synthetic, bandwidth, biased)
+    estimate = _mean_over_blocks(X_real, X_synthetic, bandwidth)
+    return estimate if return_standard_error else estimate.value
 
 
-def median_bandwidth(X_real, *, max_rows=2000):
+def mmd_permutation_test(
+    X_real,
+    X_synthetic,
+    *,
+    n_permutations=1000,
+    groups=None,
+    bandwidth=None,
+    random_state=None,
+):
+    r"""Test whether real and synthetic signals could come from one distribution.
+
+    The labels "real" and "synthetic" are permuted, and MMD^2 is computed anew for each
+    permutation. With b of P permutations at least as large as the observed value,
+    :math:`p = (1 + b) / (1 + P)`: never 0, and at most the level in that share of tests in
+    which both sets do come from one distribution.
+
+    All permutations are computed at once, as products of the kernel matrix with the permuted
+    labels; the matrix has (n_real + n_synthetic)^2 entries of 4 bytes.
+
+    Parameters
+    ----------
+    X_real : array-like of shape (n_real, ...)
+        Real rows.
+    X_synthetic : array-like of shape (n_synthetic, ...)
+        Synthetic rows.
+    n_permutations : int, default=1000
+        Number of permutations P.
+    groups : array-like of shape (n_real + n_synthetic,), default=None
+        Groups (patients) of the real rows and then of the synthetic ones. Where given, whole
+        groups change sides: rows of one patient resemble each other, and permuting them one by
+        one would find differences where there are none. A group must be on one side only.
+    bandwidth : float, default=None
+        As in :func:`maximum_mean_discrepancy`; by default the median distance between the rows
+        of *both* sets, so that it does not change with the labels.
+    random_state : int, RandomState instance or None, default=None
+        Seeds the permutations.
+
+    Returns
+    -------
+    MMDTest
+        Named tuple ``(statistic, p_value)``: the unbiased MMD^2 and p.
+
+    Raises
+    ------
+    ValueError
+        If a set has fewer than two rows, rows differ in shape or are not finite, or an argument
+        has no such value.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sktsgan.metrics import mmd_permutation_test
+    >>> rng = np.random.default_rng(0)
+    >>> X_real, X_noisier = rng.normal(size=(50, 9)), 3 * rng.normal(size=(60, 9))
+    >>> mmd_permutation_test(X_real, X_noisier, n_permutations=99, random_state=0).p_value
+    0.01
+    """
+    if not isinstance(n_permutations, numbers.Integral) or n_permutations < 1:
+        raise ValueError(
+            f"'n_permutations' must be a whole number of at least 1. Got {n_permutations!r}."
+        )
+    X_real, X_synthetic = check_pair(X_real, X_synthetic, min_rows=2)
+    rows = torch.cat([as_tensor(X) for X in (X_real, X_synthetic)])
+    bandwidth = _check_bandwidth(bandwidth, rows)
+    rng = check_random_state(random_state)
+    is_real = np.arange(len(rows)) < len(X_real)
+    labels = _permute(is_real, groups, n_permutations, rng)
+    values = _permuted_discrepancies(_kernel_matrix(rows, bandwidth), labels)
+    b = int((values[1:] >= values[0]).sum())
+    return MMDTest(float(values[0]), (1 + b) / (1 + n_permutations))
+
+
+def median_bandwidth(X_real):
     """Median Euclidean distance between real rows, the kernel's bandwidth.
 
     Parameters
     ----------
     X_real : array-like of shape (n_real, n_features) or (n_real, n_channels, n_timepoints)
-        Real rows.
-    max_rows : int, default=2000
-        Of more rows, this many evenly spaced ones are used.
+        Real rows; of more than 2,000, this many evenly spaced ones are used.
 
     Returns
     -------
@@ -97,72 +211,152 @@ def median_bandwidth(X_real, *, max_rows=2000):
         The median; where it is 0, the mean distance; where all rows are equal, the norm of a
         row, or 1 where that is 0 too. Always above 0, and in proportion to the rows' scale.
     """
-    rows = _as_rows(X_real, "X_real")
-    if len(rows) > max_rows:
-        rows = rows[np.linspace(0, len(rows) - 1, max_rows).astype(int)]
-    # norms scaled by the largest value, so that squares neither overflow nor vanish
-    largest = np.abs(rows).max() or 1.0
+    rows = _some_rows(check_rows(X_real, "X_real"))
+    # in units of the largest value, squares neither overflow nor vanish
+    largest = float(rows.abs().max()) or 1.0
     rows = rows / largest
-    distances = pdist(rows) if len(rows) > 1 else np.zeros(1)
-    return float(
-        largest * (np.median(distances) or distances.mean() or np.linalg.norm(rows[0]) or 1.0)
-    )
+    distances = torch.nn.functional.pdist(rows) if len(rows) > 1 else torch.zeros(1)
+    median, mean = float(np.median(distances.cpu())), float(distances.mean())
+    return largest * (median or mean or float(rows[0].norm()) or 1.0)
 
 
-def check_pair(X_real, X_synthetic, *, min_rows=1):
-    """Return both sets as 2-D float64 arrays, or say what is wrong with them.
+def _some_rows(X):
+    """Return all rows, or 2,000 evenly spaced ones, in float64."""
+    places = np.arange(len(X))
+    if len(X) > _MAX_ROWS:
+        places = np.linspace(0, len(X) - 1, _MAX_ROWS).astype(int)
+    return as_tensor(X[places])
 
-    Parameters
-    ----------
-    X_real, X_synthetic : array-like
-        Rows of equal shape, 2-D or 3-D.
-    min_rows : int, default=1
-        Rows that each set needs.
 
-    Returns
-    -------
-    X_real, X_synthetic : ndarray of shape (n, n_features)
-        The same numbers.
+def _check_bandwidth(bandwidth, X):
+    if bandwidth is None:
+        return median_bandwidth(X)
+    if not (isinstance(bandwidth, numbers.Real) and 0 < bandwidth < np.inf):
+        raise ValueError(f"'bandwidth' must be a finite number above 0. Got {bandwidth!r}.")
+    return float(bandwidth)
+
+
+def _discrepancy(X_real, X_synthetic, bandwidth, biased):
+    """Compute MMD^2 from all pairs."""
+    # the median row, which an outlier does not move away from all others
+    center = _some_rows(X_real).median(0).values
+    scaling = center, bandwidth
+    means = []
+    for X in (X_real, X_synthetic):
+        total, n = _sum_of_kernel(X, None, scaling), len(X)
+        means.append((total + n) / n**2 if biased else total / (n * (n - 1)))
+    between = _sum_of_kernel(X_real, X_synthetic, scaling) / (len(X_real) * len(X_synthetic))
+    return float(sum(means) - 2 * between)
+
+
+def _mean_over_blocks(X_real, X_synthetic, bandwidth):
+    n_blocks = max(len(X_real), len(X_synthetic)) // _BLOCK
+    n_blocks = min(max(n_blocks, 10), len(X_real) // 2, len(X_synthetic) // 2)
+    if n_blocks < 2:
+        raise ValueError(
+            "'X_real' and 'X_synthetic' must have at least 4 rows each with estimator='blocks'. "
+            f"Got {len(X_real)} and {len(X_synthetic)}."
+        )
+    edges = [np.linspace(0, len(X), n_blocks + 1).astype(int) for X in (X_real, X_synthetic)]
+    values = [
+        _discrepancy(X_real[a:b], X_synthetic[c:d], bandwidth, biased=False)
+        for a, b, c, d in zip(edges[0], edges[0][1:], edges[1], edges[1][1:], strict=False)
+    ]
+    return MMDEstimate(float(np.mean(values)), float(np.std(values, ddof=1) / n_blocks**0.5))
+
+
+def _sum_of_kernel(X, Y, scaling):
+    """Sum the kernel over all pairs of rows, or, without `Y`, of two different rows of `X`.
+
+    Within one set the kernel is symmetric: what is above the diagonal counts twice.
     """
-    X_real = _as_rows(X_real, "X_real", min_rows)
-    X_synthetic = _as_rows(X_synthetic, "X_synthetic", min_rows)
-    if X_real.shape[1] != X_synthetic.shape[1]:
-        raise ValueError(
-            "'X_real' and 'X_synthetic' must have the same number of timepoints. "
-            f"Got {X_real.shape[1]} and {X_synthetic.shape[1]}."
-        )
-    return X_real, X_synthetic
+    within = Y is None
+    Y = X if within else Y
+    total = torch.zeros((), dtype=torch.float64, device=scaling[0].device)
+    for i in range(0, len(X), _N_ROWS):
+        rows = _prepare(X[i : i + _N_ROWS], *scaling)
+        for j in range(i if within else 0, len(Y), _N_COLUMNS):
+            kernel = _first_kernel(rows, _prepare(Y[j : j + _N_COLUMNS], *scaling, flip=True))
+            if within and j < i + _N_ROWS:  # the diagonal crosses this tile
+                kernel.triu_(i - j + 1)
+            total += (2 if within else 1) * _sum_of_powers(kernel)
+    return float(total) / len(_FACTORS)
 
 
-def _as_rows(X, name, min_rows=1):
-    X = np.asarray(X, dtype=np.float64)
-    if X.ndim not in (2, 3):
-        raise ValueError(
-            f"'{name}' must be of shape (n_samples, n_timepoints) or "
-            f"(n_samples, n_channels, n_timepoints). Got {X.shape}."
-        )
-    if len(X) < min_rows:
-        raise ValueError(f"'{name}' must have at least {min_rows} rows. Got {len(X)}.")
-    if not np.isfinite(X).all():
-        raise ValueError(f"'{name}' must be finite. Got NaN or infinity; drop such rows.")
-    return X.reshape(len(X), -1)
+def _prepare(X, center, bandwidth, *, flip=False):
+    """Return rows such that the product of two of them is an exponent of the first kernel.
+
+    With x scaled by the square root of its gamma, -|x - y|^2 / 2 = x y - |x|^2 / 2 - |y|^2 / 2;
+    the two norms ride along as two more columns, in the other order where `flip` is set.
+    """
+    rows = (as_tensor(X).to(center.device) - center) * (_FACTORS[0] ** 0.5 / bandwidth)
+    norms = rows.square().sum(1, keepdim=True) / -2
+    ones = torch.ones_like(norms)
+    rows = torch.cat([rows, *([ones, norms] if flip else [norms, ones])], dim=1)
+    return rows if norms.min() < -_FAR else rows.float()
 
 
-def _mean_kernel(rows, columns, *, diagonal):
-    """Mean of the kernel over all pairs, tile by tile, with or without a row and itself."""
-    row_norms = np.einsum("ij,ij->i", rows, rows)
-    column_norms = np.einsum("ij,ij->i", columns, columns)
-    total = 0.0
-    for start in range(0, len(rows), _TILE):
-        tile = slice(start, start + _TILE)
-        squares = row_norms[tile, None] + column_norms - 2 * rows[tile] @ columns.T
-        np.maximum(squares, 0, out=squares)
-        kernel = np.exp(-_FACTORS[0] / 2 * squares)
-        # each factor doubles the one before, so each kernel is the square of the one before
-        for _ in _FACTORS:
-            total += kernel.sum()
-            kernel *= kernel
-    total /= len(_FACTORS)
-    if diagonal:
-        return total / (len(rows) * len(columns))
-    return (total - len(rows)) / (len(rows) * (len(rows) - 1))
+def _first_kernel(rows, columns):
+    if rows.dtype != columns.dtype:
+        rows, columns = rows.double(), columns.double()
+    return torch.mm(rows, columns.T).clamp_max_(0).exp_()
+
+
+def _sum_of_powers(kernel):
+    """Sum the five kernels, each the square of the one before; changes its input."""
+    total = kernel.sum(dtype=torch.float64)
+    for _ in _FACTORS[1:]:
+        total += kernel.mul_(kernel).sum(dtype=torch.float64)
+    return total
+
+
+def _kernel_matrix(rows, bandwidth):
+    """Return the kernel between all rows, with a diagonal of 0."""
+    scaling = rows.median(0).values, bandwidth
+    power = _first_kernel(_prepare(rows, *scaling), _prepare(rows, *scaling, flip=True))
+    kernel = power.clone()
+    for _ in _FACTORS[1:]:
+        power.mul_(power)
+        kernel += power
+    return kernel.fill_diagonal_(0) / len(_FACTORS)
+
+
+def _permute(is_real, groups, n_permutations, rng):
+    """Return the true labels and permuted ones, (n_rows, 1 + n_permutations)."""
+    if groups is None:
+        members = np.arange(len(is_real))
+        sides = is_real
+    else:
+        groups = check_groups(groups, len(is_real), "X_real and X_synthetic together")
+        names, first, members = np.unique(groups, return_index=True, return_inverse=True)
+        sides = is_real[first]
+        mixed = names[np.bincount(members, is_real != sides[members]) > 0]
+        if len(mixed):
+            raise ValueError(
+                "'groups' must not be on both sides. Got real and synthetic rows of group "
+                f"{mixed.tolist()[0]!r}."
+            )
+        if sides.sum() < 2 or (~sides).sum() < 2:
+            raise ValueError(
+                "'groups' must have at least 2 groups on each side. "
+                f"Got {sides.sum()} real and {(~sides).sum()} synthetic ones."
+            )
+    permuted = [sides] + [rng.permutation(sides) for _ in range(n_permutations)]
+    return np.stack(permuted, axis=1)[members]
+
+
+def _permuted_discrepancies(kernel, labels):
+    """Compute the unbiased MMD^2 for each column of labels, in matrix form."""
+    labels = torch.from_numpy(labels).to(kernel)
+    n_real = labels.sum(0).double()
+    n_synthetic = len(labels) - n_real
+    product = kernel @ labels
+    row_sums = kernel.sum(1, dtype=torch.float64)
+    real = (labels * product).sum(0, dtype=torch.float64)
+    between = (row_sums[None] @ labels.double()).squeeze(0) - real
+    synthetic = row_sums.sum() - real - 2 * between
+    return (
+        real / (n_real * (n_real - 1))
+        + synthetic / (n_synthetic * (n_synthetic - 1))
+        - 2 * between / (n_real * n_synthetic)
+    ).cpu()

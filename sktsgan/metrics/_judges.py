@@ -1,0 +1,362 @@
+"""Judges of synthetic signals beside the MMD: neighbours, classifiers, copies."""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from sklearn.base import clone
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.metrics import get_scorer, pairwise_distances_chunked, roc_auc_score
+from sklearn.model_selection import StratifiedKFold, cross_val_score
+from sklearn.neighbors import NearestNeighbors
+from sklearn.utils import check_random_state
+
+from sktsgan.metrics._rows import check_groups, check_pair
+
+
+class DensityCoverage(NamedTuple):
+    """Density and coverage of synthetic rows."""
+
+    density: float
+    coverage: float
+
+
+def density_coverage(X_real, X_synthetic, *, n_neighbors=5):
+    r"""Density and coverage of synthetic signals among real ones.
+
+    Around each of the N real rows lies a ball that reaches to its k-th nearest real neighbour.
+    Density is the number of balls that a synthetic row lies in, divided by k, in the mean over
+    the M synthetic rows: fidelity. Coverage is the share of balls that hold at least one
+    synthetic row: diversity [1]_.
+
+    .. math:: \mathrm{density} = \frac{1}{kM} \sum_{j=1}^{M} \sum_{i=1}^{N} 1_{y_j \in B_i}
+              \qquad \mathrm{coverage} = \frac{1}{N} \sum_{i=1}^{N} 1_{\exists j:\, y_j \in B_i}
+
+    Density is at least 0, near 1 for synthetic rows from the real distribution, and above 1 for
+    rows that keep to where real ones are dense. Coverage lies between 0 and 1; for as many rows
+    from the real distribution it comes near :math:`1 - 2^{-k}`, 0.97 with k = 5.
+
+    Parameters
+    ----------
+    X_real : array-like of shape (n_real, n_features) or (n_real, n_channels, n_timepoints)
+        Real rows.
+    X_synthetic : array-like of shape (n_synthetic, ...)
+        Synthetic rows, in the same unit and of the same shape.
+    n_neighbors : int, default=5
+        Neighbours k.
+
+    Returns
+    -------
+    DensityCoverage
+        Named tuple ``(density, coverage)``; higher is better.
+
+    Raises
+    ------
+    ValueError
+        If there are not more than `n_neighbors` real rows, or rows differ in shape or are not
+        finite.
+
+    References
+    ----------
+    .. [1] M. F. Naeem et al., "Reliable fidelity and diversity metrics for generative models",
+       ICML 2020, arXiv:2002.09797.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sktsgan.metrics import density_coverage
+    >>> rng = np.random.default_rng(0)
+    >>> X_real, X_synthetic = rng.normal(size=(2, 500, 16))
+    >>> density, coverage = density_coverage(X_real, X_synthetic)
+    >>> 0.9 < density < 1.2, coverage > 0.9
+    (True, True)
+    >>> density_coverage(X_real, X_synthetic[:1].repeat(500, axis=0)).coverage < 0.1
+    True
+    """
+    X_real, X_synthetic = _check_pair(X_real, X_synthetic)
+    if not 1 <= n_neighbors < len(X_real):
+        raise ValueError(
+            f"'n_neighbors' must be at least 1 and below the {len(X_real)} real rows. "
+            f"Got {n_neighbors!r}."
+        )
+    radii = _distances(X_real, X_real, n_neighbors + 1)[:, -1]  # the first is the row itself
+
+    def _count(distances, start):
+        inside = distances <= radii[start : start + len(distances), None]
+        return inside.sum(axis=1)
+
+    counts = np.concatenate(
+        list(pairwise_distances_chunked(X_real, X_synthetic, reduce_func=_count))
+    )
+    density = counts.sum() / (n_neighbors * len(X_synthetic))
+    return DensityCoverage(float(density), float((counts > 0).mean()))
+
+
+def classifier_two_sample_score(X_real, X_synthetic, *, estimator=None, cv=5, random_state=0):
+    """Area under the ROC curve of a classifier that tells real from synthetic signals.
+
+    0.5 means that it cannot, 1 that it always can; lower is better, and values a little below
+    0.5 are chance [1]_.
+
+    Parameters
+    ----------
+    X_real : array-like of shape (n_real, ...)
+        Real rows, best such that no generator was trained on.
+    X_synthetic : array-like of shape (n_synthetic, ...)
+        Synthetic rows.
+    estimator : classifier, default=None
+        By default a random forest of 100 trees with balanced class weights.
+    cv : int, default=5
+        Stratified folds; the score is the mean over them.
+    random_state : int or RandomState instance, default=0
+        Seeds the folds and the default classifier.
+
+    Returns
+    -------
+    float
+        Mean area under the curve, from 0 to 1.
+
+    Raises
+    ------
+    ValueError
+        If a set has fewer than `cv` rows, or rows differ in shape or are not finite.
+
+    References
+    ----------
+    .. [1] D. Lopez-Paz and M. Oquab, "Revisiting classifier two-sample tests", ICLR 2017,
+       arXiv:1610.06545.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sktsgan.metrics import classifier_two_sample_score
+    >>> rng = np.random.default_rng(0)
+    >>> X_real, X_same = rng.normal(size=(2, 100, 8))
+    >>> 0.35 < classifier_two_sample_score(X_real, X_same) < 0.65
+    True
+    >>> classifier_two_sample_score(X_real, X_same + 2) > 0.95
+    True
+    """
+    X_real, X_synthetic = _check_pair(X_real, X_synthetic, min_rows=cv)
+    rng = check_random_state(random_state)
+    if estimator is None:
+        estimator = _forest(rng)
+    folds = StratifiedKFold(cv, shuffle=True, random_state=rng.randint(2**31 - 1))
+    X = np.concatenate([X_real, X_synthetic])
+    y = np.arange(len(X)) >= len(X_real)
+    return float(cross_val_score(estimator, X, y, scoring="roc_auc", cv=folds).mean())
+
+
+def train_synthetic_test_real_score(
+    X_real,
+    y_real,
+    X_synthetic,
+    y_synthetic,
+    *,
+    estimator=None,
+    scoring="f1_macro",
+    reverse=False,
+    random_state=0,
+):
+    """Score on real signals of a classifier that was trained on synthetic ones only.
+
+    What synthetic rows are worth on their own: compare with the same classifier trained on real
+    rows [1]_. The reverse, trained on real and tested on synthetic rows, says whether synthetic
+    rows carry their labels rightly; but rows that are all typical make it too high.
+
+    Parameters
+    ----------
+    X_real : array-like of shape (n_real, ...)
+        Real rows, held out from the generator's training.
+    y_real : array-like of shape (n_real,)
+        Their labels.
+    X_synthetic : array-like of shape (n_synthetic, ...)
+        Synthetic rows.
+    y_synthetic : array-like of shape (n_synthetic,)
+        Their labels.
+    estimator : classifier, default=None
+        By default a random forest of 100 trees with balanced class weights.
+    scoring : str or callable, default="f1_macro"
+        Scorer, as in scikit-learn; higher is better.
+    reverse : bool, default=False
+        Whether to train on real and test on synthetic rows instead.
+    random_state : int or RandomState instance, default=0
+        Seeds the default classifier.
+
+    Returns
+    -------
+    float
+        The score.
+
+    Raises
+    ------
+    ValueError
+        If rows differ in shape or are not finite, or labels do not match rows.
+
+    References
+    ----------
+    .. [1] C. Esteban, S. L. Hyland, G. Raetsch, "Real-valued (medical) time series generation
+       with recurrent conditional GANs", 2017, arXiv:1706.02633.
+
+    Examples
+    --------
+    >>> from sktsgan.datasets import make_heartbeats
+    >>> from sktsgan.metrics import train_synthetic_test_real_score
+    >>> X, y = make_heartbeats(400, classes="NV", weights=[1, 1], random_state=0)
+    >>> train_synthetic_test_real_score(X[:200], y[:200], X[200:], y[200:]) > 0.9
+    True
+    """
+    X_real, X_synthetic = _check_pair(X_real, X_synthetic)
+    sides = [
+        (X_synthetic, check_groups(y_synthetic, len(X_synthetic), "X_synthetic", "y_synthetic")),
+        (X_real, check_groups(y_real, len(X_real), "X_real", "y_real")),
+    ]
+    (X_train, y_train), (X_test, y_test) = sides[::-1] if reverse else sides
+    estimator = _forest(check_random_state(random_state)) if estimator is None else clone(estimator)
+    scorer = get_scorer(scoring) if isinstance(scoring, str) else scoring
+    return float(scorer(estimator.fit(X_train, y_train), X_test, y_test))
+
+
+def memorization_ratio(X_real, X_synthetic, *, X_held_out, random_state=0):
+    """Nearest-neighbour distance of synthetic signals to training rows over that to held-out ones.
+
+    Near 1 for synthetic rows that are as far from the rows that the generator has seen as from
+    those that it has not; 0 for copies. Higher is better up to 1; a little above 1 is chance. The
+    larger set is thinned to as many rows as the smaller has, since the nearest of more rows is
+    nearer.
+
+    Parameters
+    ----------
+    X_real : array-like of shape (n_real, ...)
+        Real rows that the generator was trained on.
+    X_synthetic : array-like of shape (n_synthetic, ...)
+        Synthetic rows.
+    X_held_out : array-like of shape (n_held_out, ...)
+        Real rows that it was not trained on, of the same kind.
+    random_state : int or RandomState instance, default=0
+        Seeds the thinning.
+
+    Returns
+    -------
+    float
+        Ratio of the median distances; infinity where synthetic rows are copies of held-out rows
+        and not of training rows, and 1 where they are copies of both.
+
+    Raises
+    ------
+    ValueError
+        If rows differ in shape or are not finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sktsgan.metrics import memorization_ratio
+    >>> X_real, X_held_out, X_synthetic = np.random.default_rng(0).normal(size=(3, 200, 8))
+    >>> 0.9 < memorization_ratio(X_real, X_synthetic, X_held_out=X_held_out) < 1.1
+    True
+    >>> memorization_ratio(X_real, X_real[:50], X_held_out=X_held_out)
+    0.0
+    """
+    X_real, X_synthetic = _check_pair(X_real, X_synthetic)
+    X_held_out, _ = _check_pair(X_held_out, X_synthetic, names=("X_held_out", "X_synthetic"))
+    rng = check_random_state(random_state)
+    n_rows = min(len(X_real), len(X_held_out))
+    to_train, to_held_out = (
+        float(np.median(_distances(X[rng.permutation(len(X))[:n_rows]], X_synthetic, 1)))
+        for X in (X_real, X_held_out)
+    )
+    if to_held_out == 0:
+        return 1.0 if to_train == 0 else float("inf")
+    return to_train / to_held_out
+
+
+def membership_inference_auc(
+    X_members, X_non_members, X_synthetic, *, groups_members=None, groups_non_members=None
+):
+    """Area under the ROC curve of a distance attack on who was in the training set.
+
+    The attacker holds a row and guesses that it was trained on if a synthetic row is near. 0.5
+    means that he learns nothing, 1 that he is always right; lower is better. Members and
+    non-members must be of the same kind and differ only in membership; rows of one patient on
+    both sides would hide what is given away, so groups, where given, must be apart.
+
+    This is the weakest of attacks. A value near 0.5 is no proof of privacy [1]_.
+
+    Parameters
+    ----------
+    X_members : array-like of shape (n_members, ...)
+        Real rows that the generator was trained on.
+    X_non_members : array-like of shape (n_non_members, ...)
+        Real rows that it was not trained on.
+    X_synthetic : array-like of shape (n_synthetic, ...)
+        Synthetic rows.
+    groups_members : array-like of shape (n_members,), default=None
+        Patients of the members.
+    groups_non_members : array-like of shape (n_non_members,), default=None
+        Patients of the non-members.
+
+    Returns
+    -------
+    float
+        Area under the curve, from 0 to 1.
+
+    Raises
+    ------
+    ValueError
+        If rows differ in shape or are not finite, or a group is on both sides.
+
+    References
+    ----------
+    .. [1] Z. Yao et al., "The DCR delusion: measuring the privacy risk of synthetic data", 2025,
+       arXiv:2505.01524.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sktsgan.metrics import membership_inference_auc
+    >>> members, others, synthetic = np.random.default_rng(0).normal(size=(3, 200, 8))
+    >>> 0.4 < membership_inference_auc(members, others, synthetic) < 0.6
+    True
+    >>> membership_inference_auc(members, others, members)
+    1.0
+    """
+    X_members, X_synthetic = _check_pair(X_members, X_synthetic, names=("X_members", "X_synthetic"))
+    X_non_members, _ = _check_pair(
+        X_non_members, X_synthetic, names=("X_non_members", "X_synthetic")
+    )
+    if (groups_members is None) != (groups_non_members is None):
+        raise ValueError(
+            "'groups_members' and 'groups_non_members' must both be given or neither. Got one."
+        )
+    if groups_members is not None:
+        groups = check_groups(groups_members, len(X_members), "X_members", "groups_members")
+        others = check_groups(
+            groups_non_members, len(X_non_members), "X_non_members", "groups_non_members"
+        )
+        shared = np.intersect1d(groups, others)
+        if len(shared):
+            raise ValueError(
+                "'groups_members' and 'groups_non_members' must have no group in common. "
+                f"Got {shared.tolist()[0]!r} in both."
+            )
+    X = np.concatenate([X_members, X_non_members])
+    is_member = np.arange(len(X)) < len(X_members)
+    return float(roc_auc_score(is_member, -_distances(X_synthetic, X, 1)[:, 0]))
+
+
+def _check_pair(*sets, **kwargs):
+    """Check both sets and return them as numpy arrays, which scikit-learn takes."""
+    return [
+        X.cpu().numpy() if isinstance(X, torch.Tensor) else X for X in check_pair(*sets, **kwargs)
+    ]
+
+
+def _distances(X, queries, n_neighbors):
+    """Distances from each query to its nearest rows of `X`."""
+    index = NearestNeighbors(n_neighbors=n_neighbors).fit(X)
+    return index.kneighbors(queries)[0]
+
+
+def _forest(rng):
+    seed = rng.randint(2**31 - 1)
+    return RandomForestClassifier(class_weight="balanced", random_state=seed)

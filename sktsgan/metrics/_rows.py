@@ -1,0 +1,131 @@
+"""Checks of rows and groups that every metric makes."""
+
+import numpy as np
+import torch
+
+_TILE = 4096
+
+
+def check_pair(X_real, X_synthetic, *, min_rows=1, names=("X_real", "X_synthetic")):
+    """Return both sets of rows as 2-D, or say what is wrong with them.
+
+    Parameters
+    ----------
+    X_real, X_synthetic : array-like
+        Rows of equal shape, 2-D or 3-D.
+    min_rows : int, default=1
+        Rows that each set needs.
+    names : tuple of str, default=("X_real", "X_synthetic")
+        The arguments' names.
+
+    Returns
+    -------
+    X_real, X_synthetic : ndarray or Tensor of shape (n, n_features)
+        The same numbers, not copied where they were an array.
+
+    Raises
+    ------
+    ValueError
+        If there are too few, they differ in shape or are not finite.
+    """
+    X_real = check_rows(X_real, names[0], min_rows)
+    X_synthetic = check_rows(X_synthetic, names[1], min_rows)
+    if X_real.shape[1] != X_synthetic.shape[1]:
+        raise ValueError(
+            f"'{names[0]}' and '{names[1]}' must have the same number of timepoints. "
+            f"Got {X_real.shape[1]} and {X_synthetic.shape[1]}."
+        )
+    return X_real, X_synthetic
+
+
+def check_rows(X, name, min_rows=1):
+    """Return rows as 2-D, or say what is wrong with them.
+
+    Parameters
+    ----------
+    X : array-like
+        Rows, 2-D or 3-D.
+    name : str
+        The argument's name.
+    min_rows : int, default=1
+        Rows that are needed.
+
+    Returns
+    -------
+    ndarray or Tensor of shape (n, n_features)
+        The same numbers, not copied where they were an array.
+
+    Raises
+    ------
+    ValueError
+        If there are too few, or they are not finite numbers.
+    """
+    if not isinstance(X, torch.Tensor):
+        X = np.asarray(X)
+        if X.dtype.kind not in "fiu":
+            try:
+                X = X.astype(np.float64)
+            except (TypeError, ValueError) as error:
+                raise ValueError(f"'{name}' must hold real numbers. Got {X.dtype}.") from error
+    if X.ndim not in (2, 3):
+        raise ValueError(
+            f"'{name}' must be of shape (n_samples, n_timepoints) or "
+            f"(n_samples, n_channels, n_timepoints). Got {tuple(X.shape)}."
+        )
+    if len(X) < min_rows:
+        raise ValueError(f"'{name}' must have at least {min_rows} rows. Got {len(X)}.")
+    X = X.reshape(len(X), -1)
+    if not all(bool(as_tensor(X[i : i + _TILE]).isfinite().all()) for i in range(0, len(X), _TILE)):
+        raise ValueError(f"'{name}' must be finite. Got NaN or infinity; drop such rows.")
+    return X
+
+
+def check_groups(groups, n_rows, rows, name="groups"):
+    """Return groups or labels as an array of one for each row, or say what is wrong.
+
+    Parameters
+    ----------
+    groups : array-like of shape (n_rows,)
+        Groups.
+    n_rows : int
+        Rows that they belong to.
+    rows : str
+        What those rows are called.
+    name : str, default="groups"
+        The argument's name.
+
+    Returns
+    -------
+    ndarray of shape (n_rows,)
+        The groups.
+
+    Raises
+    ------
+    ValueError
+        If their number differs.
+    """
+    groups = np.asarray(groups)
+    if groups.shape != (n_rows,):
+        raise ValueError(
+            f"'{name}' must be one for each row of {rows}, of shape ({n_rows},). "
+            f"Got {groups.shape}."
+        )
+    return groups
+
+
+def as_tensor(X):
+    """Copy rows into a float64 tensor, on the device where they are.
+
+    Parameters
+    ----------
+    X : ndarray or Tensor
+        Rows; of a memory-mapped array, a part that is to be read.
+
+    Returns
+    -------
+    Tensor of float64
+        The same numbers.
+    """
+    if isinstance(X, torch.Tensor):
+        return X.double()
+    return torch.from_numpy(np.array(X, dtype=np.float64))

@@ -1,0 +1,384 @@
+"""The permutation test and the other judges: oracles, levels, and what moves them."""
+
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.spatial.distance import cdist
+from sklearn.linear_model import LogisticRegression
+
+from sktsgan.datasets import fetch_mitbih
+from sktsgan.metrics import (
+    classifier_two_sample_score,
+    density_coverage,
+    evaluate_sampler,
+    maximum_mean_discrepancy,
+    membership_inference_auc,
+    memorization_ratio,
+    mmd_permutation_test,
+    train_synthetic_test_real_score,
+)
+
+
+def slow_p_value(X, Y, bandwidth):
+    """Go through every way to split the rows, with the statistic computed anew for each."""
+    rows = np.concatenate([X, Y])
+    observed = maximum_mean_discrepancy(X, Y, bandwidth=bandwidth)
+    values = []
+    for chosen in itertools.combinations(range(len(rows)), len(X)):
+        side = np.isin(np.arange(len(rows)), chosen)
+        values.append(maximum_mean_discrepancy(rows[side], rows[~side], bandwidth=bandwidth))
+    return np.mean(np.array(values) >= observed - 1e-7)
+
+
+@pytest.mark.parametrize("shift", [0.0, 1.0])
+def test_p_value_against_all_splits(rng, shift):
+    X, Y = rng.normal(size=(5, 2)), rng.normal(shift, 1, size=(4, 2))
+    expected = slow_p_value(X, Y, 1.5)
+    ours = mmd_permutation_test(X, Y, bandwidth=1.5, n_permutations=4000, random_state=0)
+    assert ours.statistic == pytest.approx(maximum_mean_discrepancy(X, Y, bandwidth=1.5), abs=1e-6)
+    assert ours.p_value == pytest.approx(expected, abs=0.03)
+
+
+def test_level():
+    rng = np.random.default_rng(0)
+    rejected = [
+        mmd_permutation_test(
+            rng.normal(size=(20, 3)), rng.normal(size=(25, 3)), n_permutations=199, random_state=i
+        ).p_value
+        <= 0.05
+        for i in range(400)
+    ]
+    assert 0.03 <= np.mean(rejected) <= 0.07
+
+
+def test_power(beats):
+    X, y = beats
+    real = X[y == "N"][:100]
+    for seed in range(20):
+        noise = real.std() * np.random.default_rng(seed).normal(size=real.shape)
+        test = mmd_permutation_test(real, noise, n_permutations=199, random_state=seed)
+        assert test.p_value == 1 / 200
+
+
+def test_groups_change_sides_as_a_whole():
+    # twelve patients who differ, six on each side: no difference beyond patients
+    rng = np.random.default_rng(0)
+    rejected = {"rows": 0, "patients": 0}
+    for seed in range(60):
+        patients = np.repeat(np.arange(12), 10)
+        rows = rng.normal(size=(12, 4))[patients] + 0.3 * rng.normal(size=(120, 4))
+        for kind, groups in (("rows", None), ("patients", patients)):
+            test = mmd_permutation_test(
+                rows[:60], rows[60:], groups=groups, n_permutations=99, random_state=seed
+            )
+            rejected[kind] += test.p_value <= 0.05
+    assert rejected["rows"] > 40
+    assert rejected["patients"] < 10
+
+
+def test_blocks_agree_with_exact_within_their_error(rng):
+    X, Y = rng.normal(size=(3000, 6)), rng.normal(0.1, 1, size=(3000, 6))
+    exact = maximum_mean_discrepancy(X, Y)
+    value, error = maximum_mean_discrepancy(X, Y, estimator="blocks", return_standard_error=True)
+    assert 0 < error < 0.01
+    assert abs(value - exact) < 5 * error
+    assert maximum_mean_discrepancy(X, Y, estimator="blocks") == value
+
+
+def test_the_standard_error_is_right():
+    rng = np.random.default_rng(0)
+    estimates = [
+        maximum_mean_discrepancy(
+            *rng.normal(size=(2, 200, 3)),
+            bandwidth=2.0,
+            estimator="blocks",
+            return_standard_error=True,
+        )
+        for _ in range(120)
+    ]
+    values, errors = np.array(estimates).T
+    assert np.mean(errors) == pytest.approx(values.std(), rel=0.25)
+    assert abs(values.mean()) < 4 * values.std() / 120**0.5
+
+
+def test_tensors_and_memory_maps(rng, tmp_path):
+    X, Y = rng.normal(size=(2, 900, 6)).astype(np.float32)
+    expected = maximum_mean_discrepancy(X, Y)
+    assert maximum_mean_discrepancy(torch.from_numpy(X), torch.from_numpy(Y)) == expected
+    assert maximum_mean_discrepancy(torch.from_numpy(X), Y) == expected
+    np.save(tmp_path / "X.npy", X)
+    mapped = np.load(tmp_path / "X.npy", mmap_mode="r")
+    assert maximum_mean_discrepancy(mapped, Y) == expected
+    assert mmd_permutation_test(mapped, Y, random_state=0).p_value > 0.01
+
+
+def test_far_away_rows_do_not_blur_the_others(rng):
+    X, Y = rng.normal(size=(50, 4)), rng.normal(size=(60, 4))
+    expected = maximum_mean_discrepancy(X, Y, bandwidth=2.0)
+    moved = maximum_mean_discrepancy(X + 1e6, Y + 1e6, bandwidth=2.0)
+    assert moved == pytest.approx(expected, abs=1e-6)
+    # a tight cloud a million bandwidths away is still one cloud
+    far = maximum_mean_discrepancy(X, Y + 2e6, bandwidth=2.0, biased=True)
+    own = [maximum_mean_discrepancy(A, A + 1e3, bandwidth=2.0, biased=True) / 2 for A in (X, Y)]
+    assert far == pytest.approx(sum(own), abs=1e-3)
+    X[0] = 1e12
+    assert np.isfinite(maximum_mean_discrepancy(X, Y))
+    assert maximum_mean_discrepancy(X, Y, bandwidth=2.0) == pytest.approx(expected, abs=0.1)
+
+
+# Laws of the MMD under distortions
+
+
+@settings(max_examples=5, deadline=None)
+@given(seed=st.integers(0, 99))
+def test_mmd_grows_with_noise_shift_and_dropped_modes(seed):
+    rng = np.random.default_rng(seed)
+    time = np.linspace(0, 2 * np.pi, 32)
+
+    def draw(n, n_modes=4, shift=0.0, noise=0.1):
+        mode = rng.integers(n_modes, size=n)[:, None]
+        return np.sin((1 + mode) * (time + shift)) + noise * rng.normal(size=(n, 32))
+
+    real = draw(300)
+    for option, values in (
+        ("noise", [0.1, 0.5, 1.5]),
+        ("shift", [0.0, 0.15, 0.5]),
+        ("n_modes", [4, 2, 1]),
+    ):
+        distances = [maximum_mean_discrepancy(real, draw(300, **{option: v})) for v in values]
+        assert distances == sorted(distances), option
+
+
+@pytest.mark.records
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e3])
+def test_real_beats_score_best(records, scale):
+    X, y = fetch_mitbih(records, subset="DS1", return_X_y=True)
+    rng = np.random.default_rng(0)
+    X = scale * (X - X.mean(axis=1, keepdims=True)).astype(np.float64)
+    normal = rng.permutation(X[y == "N"])[:2000]
+    reference, held_out = normal[:1000], normal[1000:]
+    noise = X.std() * rng.normal(size=held_out.shape)
+    distance = {
+        name: maximum_mean_discrepancy(reference, rows)
+        for name, rows in {
+            "held out": held_out,
+            "ventricular": rng.permutation(X[y == "V"])[:1000],
+            "noisy": held_out + 0.3 * noise,
+            "white noise": noise,
+            "one repeated": np.repeat(held_out[:1], 1000, axis=0),
+        }.items()
+    }
+    best = distance.pop("held out")
+    assert abs(best) < 2e-3
+    assert min(distance.values()) > 10 * abs(best)
+    assert distance["white noise"] > distance["noisy"]
+
+
+# Density and coverage
+
+
+def slow_density_coverage(X, Y, k):
+    """Write the definition down as loops."""
+    within = cdist(X, X)
+    density, covered = 0, 0
+    for i in range(len(X)):
+        radius = sorted(within[i])[k]
+        inside = sum(bool(distance <= radius) for distance in cdist(X[i : i + 1], Y)[0])
+        density += inside
+        covered += inside > 0
+    return density / (k * len(Y)), covered / len(X)
+
+
+@pytest.mark.parametrize("k", [1, 5])
+def test_density_coverage_against_loops(rng, k):
+    X, Y = rng.normal(size=(40, 3)), rng.normal(0.3, 1, size=(30, 3))
+    assert density_coverage(X, Y, n_neighbors=k) == pytest.approx(slow_density_coverage(X, Y, k))
+
+
+def test_density_coverage_of_identical_gaussians():
+    # published with prdc 0.2: 1,000 rows of 64 dimensions, k = 5
+    rng = np.random.default_rng(0)
+    values = [density_coverage(*rng.normal(size=(2, 1000, 64))) for _ in range(3)]
+    density, coverage = np.mean(values, axis=0)
+    assert density == pytest.approx(1.06, abs=0.06)
+    assert coverage == pytest.approx(0.97, abs=0.015)
+
+
+def test_density_falls_with_noise_and_coverage_with_lost_modes(rng):
+    X = np.concatenate([rng.normal(size=(200, 4)), rng.normal(8, 1, size=(200, 4))])
+    good = density_coverage(
+        X, np.concatenate([rng.normal(size=(200, 4)), rng.normal(8, 1, size=(200, 4))])
+    )
+    noisy = density_coverage(X, X + 5 * rng.normal(size=X.shape))
+    lost = density_coverage(X, rng.normal(size=(400, 4)))
+    assert noisy.density < 0.5 * good.density
+    assert lost.density > 0.8
+    assert lost.coverage < 0.55 < 0.9 < good.coverage
+
+
+# Classifiers
+
+
+def test_two_sample_score_moves_the_right_way(rng):
+    X = rng.normal(size=(150, 6))
+    scores = [
+        classifier_two_sample_score(X, rng.normal(size=(150, 6)) + shift) for shift in (0, 0.5, 3)
+    ]
+    assert scores == sorted(scores)
+    assert 0.38 < scores[0] < 0.62
+    assert scores[2] > 0.99
+    linear = classifier_two_sample_score(X, X[::-1] + 3, estimator=LogisticRegression())
+    assert linear > 0.99
+
+
+def test_train_on_one_test_on_the_other(beats, rng):
+    X, y = beats
+    half = len(X) // 2
+    real = X[:half], y[:half]
+    for reverse in (False, True):
+        good = train_synthetic_test_real_score(*real, X[half:], y[half:], reverse=reverse)
+        wrong = train_synthetic_test_real_score(
+            *real, X[half:], rng.permutation(y[half:]), reverse=reverse
+        )
+        assert good > 0.8 > 0.6 > wrong
+
+
+def test_train_test_directions_against_scikit_learn(rng):
+    X, Y = rng.normal(size=(60, 3)), rng.normal(size=(80, 3))
+    x_labels, y_labels = (X[:, 0] > 0).astype(int), (Y[:, 0] > 0.8).astype(int)
+    model = LogisticRegression()
+    there = train_synthetic_test_real_score(
+        X, x_labels, Y, y_labels, estimator=model, scoring="accuracy"
+    )
+    assert there == model.fit(Y, y_labels).score(X, x_labels)
+    back = train_synthetic_test_real_score(
+        X, x_labels, Y, y_labels, estimator=model, scoring="accuracy", reverse=True
+    )
+    assert back == model.fit(X, x_labels).score(Y, y_labels)
+
+
+# Copies
+
+
+def test_memorization_ratio(rng):
+    train, held_out, fresh = rng.normal(size=(3, 300, 5))
+    ratios = [
+        memorization_ratio(train, rows, X_held_out=held_out)
+        for rows in (train, train + 0.05 * fresh, train + 0.3 * fresh, fresh)
+    ]
+    assert ratios == sorted(ratios)
+    assert ratios[0] == 0
+    assert ratios[1] < 0.3
+    assert 0.9 < ratios[3] < 1.1
+    # as many rows on both sides, however many there are
+    assert 0.8 < memorization_ratio(train, fresh, X_held_out=held_out[:60]) < 1.2
+    assert memorization_ratio(train, held_out, X_held_out=held_out) == np.inf
+    assert memorization_ratio(train, train, X_held_out=train) == 1
+
+
+def test_membership_inference(rng):
+    members, others, fresh = rng.normal(size=(3, 300, 5))
+    distances = cdist(np.concatenate([members, others]), fresh).min(axis=1)
+    wins = (distances[:300, None] < distances[None, 300:]).mean()
+    assert membership_inference_auc(members, others, fresh) == pytest.approx(wins)
+    assert membership_inference_auc(members, others, members) == 1
+    assert membership_inference_auc(members, others, members + 0.3 * fresh) > 0.7
+
+
+def test_membership_inference_by_group(rng):
+    members, others, fresh = rng.normal(size=(3, 20, 5))
+    groups = {"groups_members": ["a"] * 20, "groups_non_members": ["b"] * 20}
+    expected = membership_inference_auc(members, others, fresh)
+    assert membership_inference_auc(members, others, fresh, **groups) == expected
+    with pytest.raises(ValueError, match="no group in common. Got 'a' in both"):
+        membership_inference_auc(
+            members, others, fresh, **{**groups, "groups_non_members": ["b"] * 19 + ["a"]}
+        )
+
+
+# All at once
+
+
+def test_evaluate_sampler(trained, beats):
+    X, y = beats
+    table = evaluate_sampler(
+        trained, X[::2], y[::2], X_train=X[1::2], y_train=y[1::2], n_permutations=99
+    )
+    assert isinstance(table, pd.DataFrame)
+    assert table.index.tolist() == ["F", "N", "V"]
+    assert table["n"].tolist() == [int((y[::2] == label).sum()) for label in "FNV"]
+    assert not table.isna().any().any()
+    assert ((table["p"] > 0) & (table["p"] <= 1)).all()
+    assert table["two_sample_auc"].between(0.3, 1).all()
+    again = evaluate_sampler(
+        trained, X[::2], y[::2], X_train=X[1::2], y_train=y[1::2], n_permutations=99
+    )
+    pd.testing.assert_frame_equal(table, again)
+
+
+def test_evaluate_sampler_with_patients_and_few_rows(trained, beats):
+    X, y = beats
+    keep = np.r_[
+        np.flatnonzero(y == "N")[:60], np.flatnonzero(y == "V")[:3], np.flatnonzero(y == "F")[:1]
+    ]
+    table = evaluate_sampler(trained, X[keep], y[keep], groups=np.arange(64) % 8, n_permutations=99)
+    assert table.loc["N"].drop("memorization_ratio").notna().all()
+    assert table["memorization_ratio"].isna().all()
+    assert np.isnan(table.loc["V", "coverage"])
+    assert np.isfinite(table.loc["V", "mmd"])
+    assert np.isnan(table.loc["F", "mmd"])
+
+
+GOOD = np.random.default_rng(0).normal(size=(10, 3))
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: maximum_mean_discrepancy(GOOD, GOOD, estimator="fast"), "'estimator' must be"),
+        (lambda: maximum_mean_discrepancy(GOOD, GOOD, return_standard_error=True), "'return_stand"),
+        (lambda: maximum_mean_discrepancy(GOOD, GOOD, biased=True, estimator="blocks"), "'biased'"),
+        (lambda: maximum_mean_discrepancy(GOOD[:3], GOOD, estimator="blocks"), "at least 4 rows"),
+        (
+            lambda: maximum_mean_discrepancy([["a", "b"]] * 3, GOOD),
+            "'X_real' must hold real numbers",
+        ),
+        (lambda: mmd_permutation_test(GOOD, GOOD, n_permutations=0), "'n_permutations' must be"),
+        (lambda: mmd_permutation_test(GOOD, GOOD, groups=[1]), "'groups' must be one for each row"),
+        (lambda: mmd_permutation_test(GOOD, GOOD, groups=[1] * 20), "'groups' must not be on both"),
+        (
+            lambda: mmd_permutation_test(GOOD, GOOD, groups=[1] * 10 + [2] * 10),
+            "at least 2 groups on each side. Got 1 real",
+        ),
+        (lambda: density_coverage(GOOD, GOOD, n_neighbors=10), "'n_neighbors' must be .* Got 10"),
+        (lambda: classifier_two_sample_score(GOOD[:4], GOOD), "'X_real' must have at least 5 rows"),
+        (
+            lambda: train_synthetic_test_real_score(GOOD, [1] * 9, GOOD, [1] * 10),
+            "'y_real' must be one for each row of X_real",
+        ),
+        (
+            lambda: memorization_ratio(GOOD, GOOD, X_held_out=GOOD[:, :2]),
+            "'X_held_out' and 'X_synthetic' must have the same number",
+        ),
+        (
+            lambda: membership_inference_auc(GOOD, GOOD, GOOD, groups_members=[1] * 10),
+            "must both be given or neither",
+        ),
+    ],
+)
+def test_bad_input(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+def test_evaluate_sampler_bad_input(trained, beats):
+    X, y = beats
+    with pytest.raises(ValueError, match="'X_train' and 'y_train' must both be given"):
+        evaluate_sampler(trained, X, y, X_train=X)
+    with pytest.raises(ValueError, match="'y' must be one for each row of X"):
+        evaluate_sampler(trained, X, y[:-1])
