@@ -200,13 +200,22 @@ def test_density_coverage_against_loops(rng, k):
     assert density_coverage(X, Y, n_neighbors=k) == pytest.approx(slow_density_coverage(X, Y, k))
 
 
-def test_density_coverage_of_identical_gaussians():
-    # published with prdc 0.2: 1,000 rows of 64 dimensions, k = 5
-    rng = np.random.default_rng(0)
-    values = [density_coverage(*rng.normal(size=(2, 1000, 64))) for _ in range(3)]
+# The reference numbers were made by prdc 0.2 with
+#     rng = np.random.default_rng(0)
+#     X_real, X_synthetic = rng.normal(size=(2, 1000, 64))
+#     compute_prdc(X_real, X_synthetic, nearest_k=5)
+def test_density_coverage_against_prdc():
+    X_real, X_synthetic = np.random.default_rng(0).normal(size=(2, 1000, 64))
+    assert density_coverage(X_real, X_synthetic) == pytest.approx((0.9618, 0.969))
+
+
+# prdc's own documentation has density 1.0555 and coverage 0.9735 for one draw of 10,000 rows of
+# 1,000 normal numbers, k = 5. Draws scatter, by 0.07 and 0.005 at this size.
+def test_density_coverage_of_identical_gaussians(rng):
+    values = [density_coverage(*rng.normal(size=(2, 1000, 64))) for _ in range(10)]
     density, coverage = np.mean(values, axis=0)
-    assert density == pytest.approx(1.06, abs=0.06)
-    assert coverage == pytest.approx(0.97, abs=0.015)
+    assert density == pytest.approx(1.06, abs=0.08)
+    assert coverage == pytest.approx(0.97, abs=0.01)
 
 
 def test_density_falls_with_noise_and_coverage_with_lost_modes(rng):

@@ -39,7 +39,9 @@ def by_class(sampler, X, y):
 def test_definition(trained, beats):
     X, y = beats
     values = by_class(trained, X, y)
-    assert MMDScorer()(trained, X, y) == pytest.approx(-np.mean(list(values.values())))
+    scorer = MMDScorer()
+    assert scorer(trained, X, y) == pytest.approx(-np.mean(list(values.values())))
+    assert scorer.discrepancies_ == pytest.approx(values)
     weighted = sum(values[label] * (y == label).mean() for label in values)
     assert MMDScorer("weighted")(trained, X, y) == pytest.approx(-weighted)
 

@@ -33,6 +33,11 @@ class MMDScorer(BaseEstimator):
     random_state : int or RandomState instance, default=0
         Seeds the draw; an int gives the same score for the same estimator and rows.
 
+    Attributes
+    ----------
+    discrepancies_ : dict
+        MMD^2 of the last call, by label.
+
     See Also
     --------
     sktsgan.metrics.maximum_mean_discrepancy : The figure itself.
@@ -92,11 +97,12 @@ class MMDScorer(BaseEstimator):
         X, y = indexable(np.asarray(X), np.asarray(y))
         rng = check_random_state(self.random_state)
         labels, counts = np.unique(y, return_counts=True)
-        discrepancies = [
-            self._discrepancy(sampler, X[y == label], label, rng) for label in labels.tolist()
-        ]
+        self.discrepancies_ = {
+            label: self._discrepancy(sampler, X[y == label], label, rng)
+            for label in labels.tolist()
+        }
         weights = counts if self.average == "weighted" else None
-        return -float(np.average(discrepancies, weights=weights))
+        return -float(np.average(list(self.discrepancies_.values()), weights=weights))
 
     def _discrepancy(self, sampler, X_real, label, rng):
         if len(X_real) < 2:
