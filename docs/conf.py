@@ -10,6 +10,10 @@ version = release = installed_version("sktsgan")
 extensions = ["sphinx.ext.autodoc", "sphinx.ext.autosummary", "numpydoc"]
 html_theme = "pydata_sphinx_theme"
 html_theme_options = {"show_prev_next": False, "secondary_sidebar_items": ["page-toc"]}
+# pages without pages below them have nothing to show at their side
+html_sidebars = {
+    page: [] for page in ("index", "user_guide", "judging", "whats_new", "contributing")
+}
 templates_path = ["_templates"]
 exclude_patterns = ["_build"]
 autosummary_generate = True
