@@ -330,13 +330,12 @@ class AdversarialNet(NeuralNet):
                 value.copy_(current[name])
 
     def _augmented(self, X):
-        """Jitter amplitude and offset of a part of the rows, differentiably."""
+        """Jitter amplitude and offset, each of a part of the rows, differentiably."""
         if not self.augmentation:
             return X.clone()
-        u = torch.rand(2, len(X), generator=self.rng_)
-        chosen = (u[0] < self.augmentation).float()
-        gain, offset = torch.randn(2, len(X), generator=self.rng_) * 0.1 * chosen
-        gain, offset = ((part.to(X.device)[:, None, None]) for part in (gain, offset))
+        chosen = torch.rand(2, len(X), 1, 1, generator=self.rng_) < self.augmentation
+        jitter = 0.1 * torch.randn(2, len(X), 1, 1, generator=self.rng_) * chosen
+        gain, offset = jitter.to(X.device)
         return X * (1 + gain) + offset
 
 

@@ -107,8 +107,8 @@ class StaGANSampler(BaseOverSampler):
     n_discriminator_steps : int, default=1
         Steps of the discriminator before each step of the generator.
     augmentation : float, default=0.5
-        Probability that a row's amplitude and offset are jittered before the discriminator
-        sees it, real and synthetic alike.
+        Probability that a row's amplitude is jittered before the discriminator sees it, and
+        that its offset is, real and synthetic alike.
     ema_decay : float, default=0.99
         Decay, by step, of the exponential average of the generator's weights, from which rows
         are drawn; 0 draws from the last weights.

@@ -37,7 +37,8 @@ def evaluate_sampler(
         Their labels.
     groups : array-like of shape (n_samples,), default=None
         Patients of the rows in `X`. Where given, real rows change sides by patient in the
-        permutation test; synthetic rows belong to nobody and change sides one by one.
+        permutation test, and synthetic rows, which belong to nobody, in groups of the same
+        sizes.
     n_permutations : int, default=500
         Permutations behind the p-value.
     random_state : int or RandomState instance, default=0
@@ -121,6 +122,6 @@ def _judge(X_real, X_synthetic, groups, n_permutations, rng):
 
 
 def _groups_of_both(groups):
-    """Give each patient of the real rows and each synthetic row a number."""
+    """Put synthetic rows into groups of the sizes that patients have among the real ones."""
     _, members = np.unique(groups, return_inverse=True)
-    return np.concatenate([members, len(members) + np.arange(len(members))])
+    return np.concatenate([members, members.max() + 1 + members])
