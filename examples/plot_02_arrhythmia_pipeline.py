@@ -6,7 +6,7 @@ You will learn how to put :class:`~sktsgan.StaGANSampler` before a classifier in
 cross-validate it so that no patient is in both the training and the test set, and how to score the
 synthetic beats themselves. The beats are real, from the MIT-BIH Arrhythmia Database: set
 ``$SKTSGAN_DATA`` to a folder that holds ``mitdb/``, or they are downloaded once (90 MB). It takes
-some eight minutes on two cores.
+some ten minutes on two cores.
 """
 
 # %%
