@@ -14,8 +14,8 @@ from sktsgan.metrics._rows import as_tensor, check_groups, check_pair, check_row
 _FACTORS = (0.25, 0.5, 1.0, 2.0, 4.0)
 # Rows and columns of a tile: small enough for a core's cache, large enough for BLAS.
 _N_ROWS, _N_COLUMNS = 1024, 512
-# Beyond this many bandwidths (half a squared distance) from the centre, float32 would lose the
-# differences between rows.
+# Half the squared, scaled distance from the centre (some 45 bandwidths) beyond which float32 would
+# lose the differences between rows.
 _FAR = 256
 # Rows of a block of the cheaper estimator.
 _BLOCK = 1000
