@@ -35,7 +35,8 @@ X_train, X_test, y_train, y_test = train_test_split(
 # Balance it
 # ----------
 # One call trains the GAN on all four classes, draws a surplus of beats and keeps those that
-# look right. The real beats come first, untouched; ``synthetic_mask_`` tells the new ones.
+# look right; half of the new beats are interpolated between real ones as an anchor. The real beats
+# come first, untouched; ``synthetic_mask_`` tells the new ones.
 
 sampler = StaGANSampler(max_epochs=8, random_state=0, verbose=1)
 X_balanced, y_balanced = sampler.fit_resample(X_train, y_train)
@@ -45,17 +46,10 @@ print("after: ", dict(sorted(Counter(y_balanced.tolist()).items())))
 # %%
 # Look at the beats
 # -----------------
-# The left column has real beats that the GAN has not seen, the right one beats that it made.
+# The left column has real beats that the GAN has not seen, the right one as many that it makes.
 
-new = sampler.synthetic_mask_
-display = SignalDisplay.from_arrays(
-    X_test[y_test != "N"],
-    y_test[y_test != "N"],
-    X_balanced[new],
-    y_balanced[new],
-    fs=FS,
-    start=-BEFORE,
-)
+rare = y_test != "N"
+display = SignalDisplay.from_estimator(sampler, X_test[rare], y_test[rare], fs=FS, start=-BEFORE)
 if "__file__" in globals():
     picture = Path(__file__).with_suffix(".png")
     display.figure_.savefig(picture, dpi=100)

@@ -425,12 +425,13 @@ class StaGANSampler(BaseOverSampler):
         """Make the rows that a class lacks: replicates, interpolated and generated ones."""
         index = int(np.flatnonzero(self.classes_ == label)[0])
         own = X[y == label]
+        own_signals = self._scaled(own)
         n_replicates = round(self.replicate_fraction * n_rows)
         n_interpolated = min(round(self.interpolation_fraction * n_rows), n_rows - n_replicates)
         n_generated = n_rows - n_replicates - n_interpolated
 
         def interpolate(n):
-            return interpolate_rows(self._scaled(own), n, rng)
+            return interpolate_rows(own_signals, n, rng)
 
         def generate(n):
             return self._draw(np.full(n, index), rng)

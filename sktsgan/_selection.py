@@ -6,6 +6,11 @@ from sklearn.neighbors import NearestNeighbors
 # Generated rows nearer to a training row than this share of the usual distance between
 # neighbours of their class are near-copies.
 _COPY_SHARE = 0.1
+# Real rows that vote on the class of a generated one.
+_N_VOTERS = 3
+# Nearest rows of its class, one of which is the other end of an interpolation. Two beats of a class
+# may point up and down, and what lies between those is no beat.
+_N_ENDS = 5
 # Rounds of drawing; a generator whose rows nearly all fail is not worth more.
 _MAX_ROUNDS = 8
 
@@ -19,13 +24,11 @@ class NeighborSelection:
         Real rows.
     y : ndarray of int of shape (n_samples,)
         Their classes.
-    n_neighbors : int
-        Real rows that vote on a row's class.
     """
 
-    def __init__(self, X, y, n_neighbors=3):
+    def __init__(self, X, y):
         self.X, self.y = X, y
-        self.neighbors = NearestNeighbors(n_neighbors=min(n_neighbors, len(X)))
+        self.neighbors = NearestNeighbors(n_neighbors=min(_N_VOTERS, len(X)))
         self.neighbors.fit(X)
 
     def copy_distance(self, label):
@@ -90,7 +93,7 @@ def select_rows(draw, n_rows, label, selection, min_votes):
     return rows[:n_rows], min(int(n_kept), n_rows)
 
 
-def interpolate_rows(X, n_rows, rng, n_neighbors=5):
+def interpolate_rows(X, n_rows, rng):
     """Make rows between neighbours of one class, a little varied in amplitude and offset.
 
     Parameters
@@ -101,9 +104,6 @@ def interpolate_rows(X, n_rows, rng, n_neighbors=5):
         Rows wanted.
     rng : numpy.random.RandomState
         Source of randomness.
-    n_neighbors : int, default=5
-        Nearest rows, of which one is the other end. Two beats of a class may point up and down,
-        and what lies between those is no beat.
 
     Returns
     -------
@@ -112,7 +112,7 @@ def interpolate_rows(X, n_rows, rng, n_neighbors=5):
         standard deviation 0.1 and 0.05.
     """
     flat = X.reshape(len(X), -1)
-    index = NearestNeighbors(n_neighbors=min(n_neighbors + 1, len(X))).fit(flat)
+    index = NearestNeighbors(n_neighbors=min(_N_ENDS + 1, len(X))).fit(flat)
     neighbors = index.kneighbors(flat, return_distance=False)
     first = rng.randint(len(X), size=n_rows)
     # the nearest is the row itself, which only a class of one row has to be content with

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from sktsgan._signals import as_signals
+
 __all__ = ["SignalDisplay"]
 
 # Okabe and Ito's blue and vermilion: told apart by the colour-blind, and in grey.
@@ -98,10 +100,7 @@ class SignalDisplay:
         SignalDisplay
             The display, drawn.
         """
-        X_real, X_synthetic = (
-            X if X.ndim == 3 else X.reshape(len(X), n_channels, -1)
-            for X in (np.asarray(X_real), np.asarray(X_synthetic))
-        )
+        X_real, X_synthetic = (as_signals(np.asarray(X), n_channels) for X in (X_real, X_synthetic))
         if X_real.shape[1:] != X_synthetic.shape[1:]:
             raise ValueError(
                 "'X_real' and 'X_synthetic' must have the same number of channels and "

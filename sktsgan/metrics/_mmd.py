@@ -1,6 +1,7 @@
 """Maximum mean discrepancy between real and synthetic signals."""
 
 import numbers
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -257,10 +258,12 @@ def _mean_over_blocks(X_real, X_synthetic, bandwidth):
             "'X_real' and 'X_synthetic' must have at least 4 rows each with estimator='blocks'. "
             f"Got {len(X_real)} and {len(X_synthetic)}."
         )
-    edges = [np.linspace(0, len(X), n_blocks + 1).astype(int) for X in (X_real, X_synthetic)]
+    spans = (
+        pairwise(np.linspace(0, len(X), n_blocks + 1).astype(int)) for X in (X_real, X_synthetic)
+    )
     values = [
         _discrepancy(X_real[a:b], X_synthetic[c:d], bandwidth, biased=False)
-        for a, b, c, d in zip(edges[0], edges[0][1:], edges[1], edges[1][1:], strict=False)
+        for (a, b), (c, d) in zip(*spans, strict=True)
     ]
     return MMDEstimate(float(np.mean(values)), float(np.std(values, ddof=1) / n_blocks**0.5))
 
