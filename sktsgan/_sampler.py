@@ -18,7 +18,14 @@ from torch.utils.data import TensorDataset
 
 from sktsgan import losses
 from sktsgan._net import AdversarialNet, BestByMMD, Progress, check_device
-from sktsgan._selection import NeighborSelection, interpolate_rows, select_rows
+from sktsgan._selection import (
+    Detail,
+    NeighborSelection,
+    Variation,
+    interpolate_rows,
+    jittered,
+    select_rows,
+)
 from sktsgan._signals import SignalScaler, as_signals, check_finite, check_not_ragged
 from sktsgan._threads import fixed_order, seeded
 from sktsgan.networks import ConvDiscriminator, LSTMGenerator
@@ -40,9 +47,10 @@ class StaGANSampler(BaseOverSampler):
     An LSTM generator and a convolutional discriminator with minibatch discrimination are
     trained against each other on all classes at once. A part of each class is held out, the
     maximum mean discrepancy (MMD) to it is followed, and the weights with the best MMD are
-    kept. ``fit_resample`` then draws more rows than it needs and keeps those whose nearest
-    real rows carry the same label and that are no near-copies of a training row; half of the
-    new rows are interpolated between real ones instead, as an anchor.
+    kept. ``fit_resample`` gives a part of the new rows by the generator, with the fine detail of
+    real rows, and the others between real rows of the class, varied as rows of the largest class
+    vary. It draws more rows than it needs and leaves out near-copies of training rows and those
+    that other classes' rows surround.
 
     Read more in the :ref:`user guide <user_guide>`.
 
@@ -118,13 +126,22 @@ class StaGANSampler(BaseOverSampler):
     patience : int or None, default=10
         Epochs without a better held-out MMD after which training stops.
     selection : {"neighbors"} or None, default="neighbors"
-        Whether ``fit_resample`` keeps only rows of whose three nearest real rows most carry
-        the same label. None keeps all but near-copies.
-    interpolation_fraction : float, default=0.5
+        Which rows ``fit_resample`` keeps of those it draws: each with a probability, the square
+        root of the share of its three nearest real rows that carry the same label. None keeps all
+        but near-copies.
+    interpolation_fraction : float, default=0.75
         Share of the new rows of ``fit_resample`` that lie between a real row of the class and
-        one of its five nearest, with Gaussian jitter of 10 % in amplitude and of 0.05 standard
-        deviations in offset, instead of being generated. They anchor what a classifier sees to
-        real rows.
+        one of its five nearest, instead of being generated. They anchor what a classifier sees
+        to real rows.
+    variation : float, default=1.0
+        How much of the difference between two neighbouring rows of the largest class is added to
+        an interpolated row: what is common to classes (noise, wander, the build of a patient) is
+        best seen where there are many rows. 0 jitters interpolated rows by 10 % in amplitude and
+        0.05 standard deviations in offset instead.
+    detail_fraction : float, default=0.03
+        Generated rows of ``fit_resample`` take their fine detail, all but the leading principal
+        components of the training rows, from one of the five nearest real rows of their class.
+        This is the share of the variance that counts as fine; 0 leaves generated rows as they are.
     replicate_fraction : float, default=0.0
         Share of the new rows of ``fit_resample`` that are exact replicates of real rows.
     device : str, default="auto"
@@ -173,7 +190,7 @@ class StaGANSampler(BaseOverSampler):
     -----
     Rows are signals, evenly sampled and aligned (heartbeats: around the R wave). A class of
     fewer than 20 rows is too small to be learned: a warning says so, and its rows are made
-    between neighbours among its own rows, with a little jitter in amplitude and offset.
+    between neighbours among its own rows, with jitter in amplitude and offset.
 
     Training takes one CPU thread, so that the same seed gives the same rows whatever runs
     beside it. Its cost grows with the number of steps, not of rows.
@@ -232,6 +249,8 @@ class StaGANSampler(BaseOverSampler):
         "patience": [Interval(numbers.Integral, 1, None, closed="left"), None],
         "selection": [StrOptions({"neighbors"}), None],
         "interpolation_fraction": [Interval(numbers.Real, 0, 1, closed="both")],
+        "variation": [Interval(numbers.Real, 0, None, closed="left")],
+        "detail_fraction": [Interval(numbers.Real, 0, 1, closed="left")],
         "replicate_fraction": [Interval(numbers.Real, 0, 1, closed="both")],
         "device": [str, torch.device],
         "callbacks": [list, tuple, None],
@@ -268,7 +287,9 @@ class StaGANSampler(BaseOverSampler):
         validation_fraction=0.1,
         patience=10,
         selection="neighbors",
-        interpolation_fraction=0.5,
+        interpolation_fraction=0.75,
+        variation=1.0,
+        detail_fraction=0.03,
         replicate_fraction=0.0,
         device="auto",
         callbacks=None,
@@ -303,6 +324,8 @@ class StaGANSampler(BaseOverSampler):
         self.patience = patience
         self.selection = selection
         self.interpolation_fraction = interpolation_fraction
+        self.variation = variation
+        self.detail_fraction = detail_fraction
         self.replicate_fraction = replicate_fraction
         self.device = device
         self.callbacks = callbacks
@@ -410,47 +433,62 @@ class StaGANSampler(BaseOverSampler):
     def _fit_resample(self, X, y):
         rng = check_random_state(self.random_state)
         self._train(X, y, rng)
+        labels = np.searchsorted(self.classes_, y)
+        rows = np.ascontiguousarray(self._scaled(X).reshape(len(X), -1))
         X_parts, y_parts = [X], [y]
         with fixed_order():
-            judge = self._build_judge(X, y)
+            lenders = self._build_lenders(rows, labels, rng)
             for label, n_rows in self.sampling_strategy_.items():
                 if n_rows > 0:
-                    X_parts.append(self._new_rows(X, y, label, n_rows, judge, rng))
+                    index = int(np.searchsorted(self.classes_, label))
+                    n_replicates = round(self.replicate_fraction * n_rows)
+                    own = np.flatnonzero(labels == index)
+                    X_parts.append(X[rng.choice(own, n_replicates)])
+                    X_parts.append(self._new_rows(index, n_rows - n_replicates, *lenders, rng))
                     y_parts.append(np.full(n_rows, label, dtype=y.dtype))
         X_resampled, y_resampled = np.concatenate(X_parts), np.concatenate(y_parts)
         self.synthetic_mask_ = np.arange(len(y_resampled)) >= len(y)
         return X_resampled, y_resampled
 
-    def _new_rows(self, X, y, label, n_rows, judge, rng):
-        """Make the rows that a class lacks: replicates, interpolated and generated ones."""
-        index = int(np.flatnonzero(self.classes_ == label)[0])
-        own = X[y == label]
-        own_signals = self._scaled(own)
-        n_replicates = round(self.replicate_fraction * n_rows)
-        n_interpolated = min(round(self.interpolation_fraction * n_rows), n_rows - n_replicates)
-        n_generated = n_rows - n_replicates - n_interpolated
+    def _build_lenders(self, rows, labels, rng):
+        """Prepare what real rows give to new ones: votes, variation and fine detail."""
+        largest = np.bincount(labels).argmax()
+        variation = Variation(rows[labels == largest], rng) if self.variation else None
+        detail = Detail(rows, self.detail_fraction) if self.detail_fraction else None
+        return NeighborSelection(rows, labels), variation, detail
+
+    def _new_rows(self, index, n_rows, judge, variation, detail, rng):
+        """Make rows of a class: interpolated ones, then generated ones."""
+        own = judge.X[judge.y == index]
+        n_interpolated = n_rows
+        if index not in self._few_rows:
+            share = self.interpolation_fraction / (1 - self.replicate_fraction or 1)
+            n_interpolated = min(round(share * n_rows), n_rows)
 
         def interpolate(n):
-            return interpolate_rows(own_signals, n, rng)
+            X = interpolate_rows(own, n, rng)
+            if index in self._few_rows or not variation:  # between few rows little is new
+                X = jittered(X, rng)
+            return X + self.variation * variation.draw(n, rng) if variation else X
 
         def generate(n):
-            return self._draw(np.full(n, index), rng)
+            X = self._draw(np.full(n, index), rng).reshape(n, -1)
+            return detail.give(X, own, rng) if detail else X
 
-        asks_votes = self.selection == "neighbors" and index not in self._few_rows
         parts = [
-            own[rng.choice(len(own), n_replicates)],
-            self._select(interpolate, n_interpolated, index, judge, 0.0),
-            self._select(generate, n_generated, index, judge, 0.5 if asks_votes else 0.0),
+            self._select(interpolate, n_interpolated, index, judge, rng),
+            self._select(generate, n_rows - n_interpolated, index, judge, rng),
         ]
         return np.concatenate(parts)
 
-    def _select(self, draw, n_rows, index, judge, min_votes):
+    def _select(self, draw, n_rows, index, judge, rng):
         """Choose among drawn rows, which are judged as they will be given out."""
 
         def draw_rows(n):
-            return self._scaled(self._as_given(draw(n))).reshape(n, -1)
+            return self._scaled(self._as_given(self._unflattened(draw(n)))).reshape(n, -1)
 
-        rows, n_right = select_rows(draw_rows, n_rows, index, judge, min_votes)
+        asks_votes = self.selection == "neighbors" and index not in self._few_rows
+        rows, n_right = select_rows(draw_rows, n_rows, index, judge, rng if asks_votes else None)
         if n_right < n_rows:
             warnings.warn(
                 f"Only {n_right} of the {n_rows} rows drawn for class "
@@ -458,12 +496,10 @@ class StaGANSampler(BaseOverSampler):
                 "follow them. Train longer, or set 'selection=None'.",
                 stacklevel=2,
             )
-        return self._as_given(rows.reshape(n_rows, *self._signal_shape))
+        return self._as_given(self._unflattened(rows))
 
-    def _build_judge(self, X, y):
-        return NeighborSelection(
-            self._scaled(X).reshape(len(X), -1), np.searchsorted(self.classes_, y)
-        )
+    def _unflattened(self, rows):
+        return rows.reshape(len(rows), *self._signal_shape)
 
     def _check_X_y(self, X, y, accept_sparse=None):  # noqa: ARG002, N802 (imbalanced-learn's)
         if issparse(X):
@@ -639,7 +675,7 @@ class StaGANSampler(BaseOverSampler):
         warnings.warn(
             f"Class {_plain(label)!r} has {count} row{'s' if count > 1 else ''}, fewer than the "
             f"{_FEW_ROWS} that a GAN can learn from. Its new rows are made between its own "
-            "rows instead, with jitter in amplitude and offset, and none is held out.",
+            "rows instead, a little varied, and none is held out.",
             stacklevel=2,
         )
 
@@ -648,7 +684,8 @@ class StaGANSampler(BaseOverSampler):
         signals = np.empty((len(labels), *self._signal_shape), dtype=np.float32)
         for index, X in self._few_rows.items():
             rows = np.flatnonzero(labels == index)
-            signals[rows] = interpolate_rows(X, len(rows), rng)
+            between = interpolate_rows(X.reshape(len(X), -1), len(rows), rng)
+            signals[rows] = self._unflattened(jittered(between, rng))
         nets = {id(net): net for net in self._nets.values()}
         for key, net in nets.items():
             group = [index for index, other in self._nets.items() if id(other) == key]

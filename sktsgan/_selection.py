@@ -1,6 +1,7 @@
-"""Choosing among generated rows: right by their neighbours, and no copies."""
+"""What real rows lend to new ones, and choosing among these: right by neighbours, no copies."""
 
 import numpy as np
+import torch
 from sklearn.neighbors import NearestNeighbors
 
 # Generated rows nearer to a training row than this share of the usual distance between
@@ -11,6 +12,10 @@ _N_VOTERS = 3
 # Nearest rows of its class, one of which is the other end of an interpolation. Two beats of a class
 # may point up and down, and what lies between those is no beat.
 _N_ENDS = 5
+# Of the rows of the largest class, the share nearest to a row of which one shows how it may vary.
+_PARTNER_SHARE = 1 / 80
+# More rows would show no more of it, and cost time.
+_MAX_DONORS = 5000
 # Rounds of drawing; a generator whose rows nearly all fail is not worth more.
 _MAX_ROUNDS = 8
 
@@ -46,7 +51,7 @@ class NeighborSelection:
         return (self.y[indices] == label).mean(axis=1), distances[:, 0]
 
 
-def select_rows(draw, n_rows, label, selection, min_votes):
+def select_rows(draw, n_rows, label, selection, rng=None):
     """Draw rows until `n_rows` of them are right and no copies.
 
     Parameters
@@ -59,8 +64,9 @@ def select_rows(draw, n_rows, label, selection, min_votes):
         Their class.
     selection : NeighborSelection
         Judges them.
-    min_votes : float
-        Share of the nearest real rows that must be of the same class; 0 asks for none.
+    rng : numpy.random.RandomState or None
+        Keeps each row with a probability: the square root of the share of its nearest real rows
+        that are of the same class. None keeps all but copies.
 
     Returns
     -------
@@ -81,7 +87,9 @@ def select_rows(draw, n_rows, label, selection, min_votes):
         X = draw(n_wanted)
         votes, distances = selection.judge(X, label)
         copies = distances <= copy_distance
-        right = ~copies & (votes >= min_votes)
+        right = ~copies
+        if rng is not None:
+            right &= rng.uniform(size=len(X)) < votes**0.5
         kept.append(X[right])
         rest.append(X[~right])
         rest_votes.append((votes - 2 * copies)[~right])
@@ -93,13 +101,41 @@ def select_rows(draw, n_rows, label, selection, min_votes):
     return rows[:n_rows], min(int(n_kept), n_rows)
 
 
-def interpolate_rows(X, n_rows, rng):
-    """Make rows between neighbours of one class, a little varied in amplitude and offset.
+class Variation:
+    """How rows of one class differ from their neighbours, to be carried over to others.
 
     Parameters
     ----------
-    X : ndarray of shape (n_samples, n_channels, n_timepoints)
-        The rows there are, scaled; one is enough.
+    X : ndarray of shape (n_samples, n_features)
+        Rows of a class that has many.
+    rng : numpy.random.RandomState
+        Chooses among very many.
+    """
+
+    def __init__(self, X, rng):
+        self.X = X[rng.permutation(len(X))[:_MAX_DONORS]]
+        n_partners = max(_N_ENDS, round(_PARTNER_SHARE * len(self.X)))
+        # the nearest is the row itself
+        self.partners = _neighbors_within(self.X, min(n_partners + 1, len(self.X)))[:, 1:]
+
+    def draw(self, n_rows, rng):
+        """Return differences between rows and one of their neighbours, one for each row."""
+        if not self.partners.shape[1]:
+            return np.zeros((n_rows, self.X.shape[1]), dtype=self.X.dtype)
+        donors = rng.randint(len(self.X), size=n_rows)
+        partners = self.partners[donors, rng.randint(self.partners.shape[1], size=n_rows)]
+        # either way round, since most rows have their neighbours on the side of the dense middle
+        sign = rng.choice(np.array([-1, 1], dtype=self.X.dtype), size=(n_rows, 1))
+        return sign * (self.X[partners] - self.X[donors])
+
+
+def interpolate_rows(X, n_rows, rng):
+    """Make rows between neighbours of one class.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        The rows there are; one is enough.
     n_rows : int
         Rows wanted.
     rng : numpy.random.RandomState
@@ -107,18 +143,59 @@ def interpolate_rows(X, n_rows, rng):
 
     Returns
     -------
-    ndarray of shape (n_rows, n_channels, n_timepoints)
-        Rows x_i + t (x_j - x_i) with t uniform in (0, 1), times and plus Gaussian jitter of
-        standard deviation 0.1 and 0.05.
+    ndarray of shape (n_rows, n_features)
+        Rows x_i + t (x_j - x_i) with t uniform in (0, 1).
     """
-    flat = X.reshape(len(X), -1)
-    index = NearestNeighbors(n_neighbors=min(_N_ENDS + 1, len(X))).fit(flat)
-    neighbors = index.kneighbors(flat, return_distance=False)
+    neighbors = _neighbors_within(X, min(_N_ENDS + 1, len(X)))
     first = rng.randint(len(X), size=n_rows)
     # the nearest is the row itself, which only a class of one row has to be content with
     second = neighbors[first, rng.randint(min(1, len(X) - 1), neighbors.shape[1], size=n_rows)]
-    step = rng.uniform(size=(n_rows, 1, 1))
-    gain = 1 + 0.1 * rng.standard_normal((n_rows, 1, 1))
-    offset = 0.05 * rng.standard_normal((n_rows, 1, 1))
-    rows = X[first] + step * (X[second] - X[first])
-    return (gain * rows + offset).astype(np.float32)
+    step = rng.uniform(size=(n_rows, 1)).astype(X.dtype)
+    return X[first] + step * (X[second] - X[first])
+
+
+def jittered(X, rng):
+    """Vary rows a little: 10 % in amplitude, 0.05 standard deviations in offset, Gaussian."""
+    gain = 1 + 0.1 * rng.standard_normal((len(X), 1))
+    offset = 0.05 * rng.standard_normal((len(X), 1))
+    return (gain * X + offset).astype(X.dtype)
+
+
+class Detail:
+    """Fine detail of real rows for generated ones, which are right at large but not in it.
+
+    A classifier that sees real rows of one class and generated ones of another would learn to
+    tell real from generated by it.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        Real rows of all classes.
+    fraction : float
+        Share of their variance, in the smallest principal components, that is fine detail.
+    """
+
+    def __init__(self, X, fraction):
+        X = torch.from_numpy(X[:: -(-len(X) // _MAX_DONORS)]).double()
+        self.mean = X.mean(0)
+        _, sizes, directions = torch.linalg.svd(X - self.mean, full_matrices=False)
+        shares = (sizes**2).cumsum(0) / (sizes**2).sum().clamp(min=1e-300)
+        n_coarse = int((shares < 1 - fraction).sum()) + 1
+        self.coarse = directions[:n_coarse].T  # (n_features, n_coarse)
+
+    def without(self, X):
+        """Leave the fine detail out."""
+        centred = torch.from_numpy(X).double() - self.mean
+        return (self.mean + centred @ self.coarse @ self.coarse.T).numpy().astype(X.dtype)
+
+    def give(self, X, X_class, rng):
+        """Give each row the fine detail of one of its nearest rows in `X_class`."""
+        X, X_coarse = self.without(X), self.without(X_class)
+        index = NearestNeighbors(n_neighbors=min(_N_ENDS, len(X_class))).fit(X_coarse)
+        nearest = index.kneighbors(X, return_distance=False)
+        chosen = nearest[np.arange(len(X)), rng.randint(nearest.shape[1], size=len(X))]
+        return X + (X_class - X_coarse)[chosen]
+
+
+def _neighbors_within(X, n_neighbors):
+    return NearestNeighbors(n_neighbors=n_neighbors).fit(X).kneighbors(X, return_distance=False)

@@ -1,9 +1,16 @@
-"""Choosing rows: by neighbours, without copies, always as many as asked for."""
+"""Choosing rows, and what real rows lend: votes, variation, fine detail."""
 
 import numpy as np
 import pytest
 
-from sktsgan._selection import NeighborSelection, interpolate_rows, select_rows
+from sktsgan._selection import (
+    Detail,
+    NeighborSelection,
+    Variation,
+    interpolate_rows,
+    jittered,
+    select_rows,
+)
 
 
 @pytest.fixture
@@ -32,12 +39,12 @@ def test_rows_of_the_wrong_class_and_copies_are_left_out(selection, rng):
         ]
         return np.choose(rng.integers(3, size=n)[:, None], kinds)
 
-    rows, n_right = select_rows(draw, 200, 0, selection, 0.5)
+    rows, n_right = select_rows(draw, 200, 0, selection, np.random.RandomState(0))
     assert rows.shape == (200, 4)
     assert n_right == 200
     assert (rows.mean(axis=1) < 3).all()
     votes, distances = selection.judge(rows, 0)
-    assert (votes > 0.5).all()
+    assert (votes > 0).all()
     assert (distances > selection.copy_distance(0)).all()
 
 
@@ -47,14 +54,17 @@ def test_the_best_of_the_others_where_too_few_pass(selection, rng):
         rows[0] = rng.normal(size=4)
         return rows
 
-    rows, n_right = select_rows(draw, 100, 0, selection, 0.5)
+    rows, n_right = select_rows(draw, 100, 0, selection, np.random.RandomState(0))
     assert rows.shape == (100, 4)
     assert 1 <= n_right < 10
     assert (rows[:n_right].mean(axis=1) < 3).all()
 
 
 def test_only_copies_to_choose_from(selection):
-    rows, n_right = select_rows(lambda n: np.resize(selection.X[:1], (n, 4)), 5, 0, selection, 0)
+    def draw(n):
+        return np.resize(selection.X[:1], (n, 4))
+
+    rows, n_right = select_rows(draw, 5, 0, selection)
     assert rows.shape == (5, 4)
     assert n_right == 0
 
@@ -64,16 +74,65 @@ def test_copy_distance_of_one_row():
 
 
 @pytest.mark.parametrize("n_rows", [1, 2, 10])
-def test_interpolated_rows_lie_near_the_lines(n_rows):
-    X = np.random.default_rng(0).normal(size=(n_rows, 2, 30)).astype(np.float32)
+def test_interpolated_rows_lie_on_the_lines(n_rows):
+    X = np.random.default_rng(0).normal(size=(n_rows, 30)).astype(np.float32)
     rows = interpolate_rows(X, 200, np.random.RandomState(0))
-    assert rows.shape == (200, 2, 30)
+    assert rows.shape == (200, 30)
     assert rows.dtype == np.float32
-    assert len(np.unique(rows.reshape(200, -1), axis=0)) == 200
-    # every row is gain times a point of a line plus an offset
-    centred = rows - rows.mean(axis=(1, 2), keepdims=True)
-    basis = (X - X.mean(axis=(1, 2), keepdims=True)).reshape(n_rows, -1)
-    basis = np.concatenate([basis, np.ones((1, 60)), X.mean((1, 2))[:, None] * np.ones((1, 60))])
-    solution, *_ = np.linalg.lstsq(basis.T, centred.reshape(200, -1).T, rcond=None)
-    residual = basis.T @ solution - centred.reshape(200, -1).T
-    assert np.abs(residual).max() < 1e-4
+    apart = np.linalg.norm(X[:, None] - X, axis=2)
+    for row in rows:  # the way between two rows over the new one is no longer
+        to_row = np.linalg.norm(X - row, axis=1)
+        assert np.abs(to_row + to_row[:, None] - apart)[apart > 0].min(initial=1e9) < 1e-4 or (
+            n_rows == 1
+        )
+    assert len(np.unique(rows, axis=0)) == (1 if n_rows == 1 else 200)
+
+
+def test_ends_are_near_ones(rng):
+    X = np.concatenate([rng.normal(size=(6, 4)), rng.normal(100, 1, size=(6, 4))])
+    rows = interpolate_rows(X, 100, np.random.RandomState(0))
+    assert not ((rows > 10) & (rows < 90)).any()
+
+
+def test_jitter_is_gain_and_offset(rng):
+    X = rng.normal(size=(2000, 8)).astype(np.float32)
+    rows = jittered(X, np.random.RandomState(0))
+    assert rows.dtype == np.float32
+    gain = rows.std(axis=1) / X.std(axis=1)
+    offset = (rows - gain[:, None] * X).mean(axis=1)
+    assert np.allclose(rows, gain[:, None] * X + offset[:, None], atol=1e-4)
+    assert gain.std() == pytest.approx(0.1, rel=0.1)
+    assert offset.std() == pytest.approx(0.05, rel=0.1)
+
+
+def test_variation_is_that_between_neighbours(rng):
+    centres = 100 * rng.normal(size=(3, 5))
+    X = np.concatenate([centre + rng.normal(size=(40, 5)) for centre in centres])
+    drawn = Variation(X, np.random.RandomState(0)).draw(5000, np.random.RandomState(1))
+    assert np.abs(drawn).max() < 10  # never from one cloud to another
+    assert np.abs(drawn.mean(axis=0)).max() < 0.1
+    differences = {tuple(np.round(a - b, 9)) for a in X for b in X}
+    assert {tuple(row) for row in np.round(drawn, 9)} <= differences
+
+
+def test_variation_of_one_row_is_none():
+    drawn = Variation(np.ones((1, 5)), np.random.RandomState(0)).draw(3, np.random.RandomState(1))
+    assert (drawn == 0).all()
+
+
+def test_detail_comes_from_near_rows_of_the_class(rng):
+    """Coarse: the first of 20 coordinates. Fine: the others, of which each class has its own."""
+    X = 0.01 * rng.normal(size=(100, 20))
+    X[:, 0] = rng.normal(size=100)
+    X[:50, 1:] += 0.05
+    synthetic = np.zeros((30, 20))
+    synthetic[:, 0] = rng.normal(size=30)
+    detail = Detail(X, 0.03)
+    given = detail.give(synthetic, X[:50], np.random.RandomState(0))
+    assert np.allclose(given[:, 0], synthetic[:, 0], atol=0.1)
+    assert given[:, 1:].mean() == pytest.approx(0.05, abs=0.01)
+    assert given[:, 1:].std() == pytest.approx(0.01, rel=0.2)
+    lent = given - detail.without(given)
+    own = X[:50] - detail.without(X[:50])
+    distances = np.linalg.norm(lent[:, None] - own, axis=2).min(axis=1)
+    assert distances.max() < 1e-9

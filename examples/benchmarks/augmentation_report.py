@@ -1,0 +1,166 @@
+"""Turn the results of ``augmentation.py`` into the tables and pictures of the documentation.
+
+Run from the project's root:
+
+    python examples/benchmarks/augmentation_report.py
+
+Prints what it writes beside the CSV file: one table for each task, mean ranks with a
+critical-difference picture, paired Wilcoxon tests, and how many real beats the synthetic ones are
+worth.
+"""
+
+import argparse
+from pathlib import Path
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from augmentation import RESULTS, TASKS, WITH_MULTIPLES
+from rivals import STAGAN
+from scipy.stats import studentized_range, wilcoxon
+
+FIGURES = ["macro F1", "balanced accuracy"]
+# MiniRocket is reported, and left out of the means: it needs a package that is not always there
+FOUR = ["random forest", "logistic regression", "1-NN", "CNN"]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("--confirmed-from", type=int, default=5, help="first seed nothing chose by")
+    args = parser.parse_args()
+    results = pd.read_csv(args.results)
+    folder = args.results.parent
+    chosen = results[results["seed"] < args.confirmed_from]
+    confirmed = results[results["seed"] >= args.confirmed_from]
+    for name, table in {"": chosen, " confirmed": confirmed}.items():
+        for task in [task for task in TASKS if task in set(table["task"])]:
+            write(tabulate(table[table["task"] == task]), folder, f"{task}{name}")
+    write(costs(chosen), folder, "cost")
+    write(compare(chosen), folder, "wilcoxon")
+    for figure in FIGURES:
+        ranks = rank(chosen, figure)
+        write(ranks.round(2), folder, f"ranks {figure}")
+        draw_ranks(ranks, folder / f"{as_name('ranks ' + figure)}.png", figure)
+    write(worth(chosen), folder, "worth")
+
+
+def as_name(title):
+    return "-".join(title.lower().replace(",", "").split())
+
+
+def write(table, folder, title):
+    if len(table):
+        table.to_csv(folder / f"{as_name(title)}.csv")
+        print(f"\n== {title}\n{table.to_string()}")
+
+
+def tabulate(table):
+    """Mean figures by sampler and classifier, F1 / balanced accuracy, best mean first."""
+    failed = table[table["failed"].notna()]["sampler"].unique()
+    mean = table[table["failed"].isna()].groupby(["sampler", "classifier"])[FIGURES].mean()
+    four = mean[mean.index.get_level_values("classifier").isin(FOUR)]
+    mean_of_four = four.groupby("sampler").mean()
+    pairs = (mean.round(3).map("{:.3f}".format)).agg(" / ".join, axis=1).unstack()
+    pairs = pairs[[name for name in [*FOUR, "MiniRocket"] if name in pairs]]
+    pairs["mean F1 of four"] = mean_of_four["macro F1"].map("{:.3f}".format)
+    pairs["mean bal. acc."] = mean_of_four["balanced accuracy"].map("{:.3f}".format)
+    pairs["seeds"] = table.groupby("sampler")["seed"].nunique()
+    pairs = pairs.loc[mean_of_four.sort_values("macro F1", ascending=False).index]
+    for name in failed:
+        if name not in pairs.index:
+            pairs.loc[name] = "failed"
+    return pairs
+
+
+def costs(table):
+    """Median seconds and megabytes by task, of the default and of the rivals that take longest."""
+    median = table.groupby(["task", "sampler"])[["seconds", "peak MB"]].median()
+    names = [STAGAN, "SMOTE", "OHIT", "ESMOTE"]
+    return median[median.index.get_level_values("sampler").isin(names)].unstack().round(1)
+
+
+def compare(table):
+    """Wilcoxon's signed-rank test against every rival, paired by task, seed and classifier."""
+    table = table[table["task"].isin(TASKS)]
+    rows = {}
+    for figure in FIGURES:
+        wide = table.pivot_table(
+            index=["task", "seed", "classifier"], columns="sampler", values=figure
+        )
+        for rival in wide.columns.drop(STAGAN):
+            pair = wide[[STAGAN, rival]].dropna()
+            difference = pair[STAGAN] - pair[rival]
+            row = rows.setdefault(rival, {})
+            row[f"{figure}: pairs"] = len(pair)
+            row[f"{figure}: mean gain"] = round(difference.mean(), 4)
+            row[f"{figure}: share won"] = round((difference > 0).mean(), 2)
+            row[f"{figure}: p"] = float(f"{wilcoxon(difference).pvalue:.1e}")
+    return pd.DataFrame(rows).T
+
+
+def rank(table, figure):
+    """Rank samplers by their mean figure within each task; those that failed come last."""
+    table = table[table["task"].isin(TASKS) & table["classifier"].isin([*FOUR, np.nan])]
+    mean = table.groupby(["task", "sampler"])[figure].mean().unstack()
+    mean = mean.loc[mean[STAGAN].notna()].dropna(axis="columns", thresh=len(mean) - 1)
+    ranks = mean.rank(axis="columns", ascending=False, na_option="bottom").T
+    ranks.insert(0, "mean rank", ranks.mean(axis="columns"))
+    return ranks.sort_values("mean rank")
+
+
+def draw_ranks(ranks, path, figure):
+    """Draw mean ranks, and bars over those that Nemenyi's test does not tell apart."""
+    mpl.use("Agg")
+    mean = ranks["mean rank"]
+    k, n_tasks = len(mean), ranks.shape[1] - 1
+    quantile = studentized_range.ppf(0.95, k, np.inf) / np.sqrt(2)
+    critical = quantile * np.sqrt(k * (k + 1) / (6 * n_tasks))
+    fig, ax = plt.subplots(figsize=(7, 0.32 * k + 1.2), layout="constrained")
+    places = np.arange(k)
+    colors = ["#d55e00" if name == STAGAN else "#4d4d4d" for name in mean.index]
+    ax.scatter(mean, places, c=colors, zorder=3)
+    ax.plot([mean.iloc[0], mean.iloc[0] + critical], [-0.7, -0.7], color="black", lw=3)
+    ax.annotate(f"critical difference {critical:.1f}", (mean.iloc[0], -1.0), fontsize=9)
+    ax.axvspan(mean.iloc[0], mean.iloc[0] + critical, color="0.93", zorder=0)
+    ax.set_yticks(places, mean.index)
+    ax.set_ylim(k - 0.4, -1.7)
+    ax.set_xlabel(f"mean rank by {figure} over {n_tasks} tasks (1 is best)")
+    ax.grid(axis="x", color="0.85", zorder=0)
+    fig.savefig(path, dpi=120)
+    plt.close(fig)
+
+
+def worth(table):
+    """At which multiple of the real rare beats the best rival reaches our mean figure."""
+    table = table[table["task"].str.startswith("scarce") & table["classifier"].isin(FOUR)]
+    seeds = set.intersection(*(set(part["seed"]) for _, part in table.groupby("task")))
+    table = table[table["seed"].isin(seeds)]
+    mean = table.groupby(["sampler", "task"])[FIGURES].mean()
+    rows = {}
+    for figure in FIGURES:
+        values = mean[figure].unstack()
+        multiples = sorted((int(task.split(" x")[1]) if " x" in task else 1) for task in values)
+        names = ["scarce" if k == 1 else f"scarce x{k}" for k in multiples]
+        own = values.loc[STAGAN, "scarce"]
+        for rival in [*WITH_MULTIPLES, "best rival"]:
+            of_rival = values.loc[list(WITH_MULTIPLES)].max() if rival == "best rival" else None
+            of_rival = values.loc[rival] if of_rival is None else of_rival
+            row = {f"x{k}": round(of_rival[name], 4) for k, name in zip(multiples, names)}
+            row["ours at x1"] = round(own, 4)
+            row["worth"] = _reached(multiples, of_rival[names].to_numpy(), own)
+            rows[figure, rival] = row
+    return pd.DataFrame(rows).T
+
+
+def _reached(multiples, values, own):
+    """Where the rising line through the values reaches our own, in the logarithm of multiples."""
+    values = np.maximum.accumulate(values)
+    if own > values[-1]:
+        return f"more than {multiples[-1]}"
+    return round(float(np.exp(np.interp(own, values, np.log(multiples)))), 2)
+
+
+if __name__ == "__main__":
+    main()
