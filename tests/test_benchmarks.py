@@ -1,0 +1,112 @@
+"""The benchmark's own parts: splits without leaks, figures, ranks, what beats are worth."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.dummy import DummyClassifier
+from sklearn.metrics import f1_score
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "examples" / "benchmarks"))
+
+import augmentation
+import augmentation_report
+import rivals
+import tasks
+
+SIMULATED = [name for name in augmentation.TASKS if name.startswith(("simulated", "sines", "small"))]
+REAL = [name for name in augmentation.TASKS if name not in SIMULATED]
+
+
+def check(split):
+    train, test = ({row.tobytes() for row in X} for X in (split.X_train, split.X_test))
+    assert not train & test
+    assert set(split.y_train) == set(split.y_test)
+    assert np.isfinite(split.X_train).all()
+    assert split.X_train.shape[1] % split.n_channels == 0
+
+
+@pytest.mark.parametrize("task", SIMULATED)
+def test_simulated_tasks(task):
+    split = augmentation.TASKS[task](0)
+    check(split)
+    for again, array in zip(augmentation.TASKS[task](0)[:4], split[:4], strict=True):
+        np.testing.assert_array_equal(again, array)
+    assert not np.array_equal(augmentation.TASKS[task](1).X_train, split.X_train)
+
+
+@pytest.mark.records
+@pytest.mark.parametrize("task", ["scarce", "few, 20", "inter-patient", "Kaggle-like"])
+def test_tasks_on_records(records, task):
+    check(augmentation.TASKS[task](0))
+
+
+@pytest.mark.records
+def test_more_real_beats_hold_the_fewer(records):
+    one, two = tasks.scarce(3), tasks.scarce(3, multiple=2)
+    rows, more = ({row.tobytes() for row in split.X_train} for split in (one, two))
+    assert rows < more
+    rows, more = ({row.tobytes() for row in split.X_test} for split in (one, two))
+    assert rows == more
+    assert (two.y_train == "F").sum() == 80
+
+
+@pytest.mark.records
+def test_inter_patient_has_other_patients(records):
+    split = tasks.inter_patient(0)
+    assert "100" in split.record  # of DS2
+    assert "101" not in split.record  # of DS1
+
+
+@pytest.fixture
+def split():
+    return augmentation.TASKS["small, hard, 150 x 128"](0)
+
+
+@pytest.mark.parametrize("name", ["none", *rivals.IMBALANCED_LEARN])
+def test_rivals_balance(split, name):
+    _, y = rivals.resample(name, split, seed=0)
+    counts = np.unique(y, return_counts=True)[1]
+    assert counts[0] == 140
+    assert counts[1] == 10 if name == "none" else counts[1] > 120  # ADASYN: about
+
+
+def test_every_classifier_learns(split):
+    models = rivals.classifiers("class weights", len(split.y_train), split, seed=0)
+    models["CNN"].set_params(neuralnetclassifier__max_epochs=30)
+    for name, model in models.items():
+        if name != "MiniRocket":  # compiles for a minute
+            figures = augmentation.judge(model, split.X_train, split.y_train, split, tuned=False)
+            assert figures["balanced accuracy"] > 0.6, name
+
+
+def test_figures(split):
+    model = DummyClassifier(strategy="constant", constant=1)
+    figures = augmentation.judge(model, split.X_train, split.y_train, split, tuned=False)
+    predicted = np.full(len(split.y_test), "V")
+    assert figures["macro F1"] == pytest.approx(
+        f1_score(split.y_test, predicted, average="macro"), abs=1e-5
+    )
+    assert figures["balanced accuracy"] == 0.5
+    assert figures["recall"] == "N=0.000 V=1.000"
+    assert figures["macro AUPRC"] == pytest.approx(0.5)  # each class's own share
+
+
+def test_worth_is_read_off_the_rivals_line():
+    reached = augmentation_report._reached
+    assert reached([1, 2, 4], np.array([0.5, 0.6, 0.7]), 0.6) == 2
+    assert reached([1, 2, 4], np.array([0.5, 0.6, 0.7]), 0.55) == pytest.approx(2**0.5, abs=0.01)
+    assert reached([1, 2, 4], np.array([0.5, 0.6, 0.7]), 0.8) == "more than 4"
+    assert reached([1, 2, 4], np.array([0.5, 0.6, 0.7]), 0.4) == 1
+
+
+def test_ranks_put_failures_last():
+    rows = [
+        {"task": task, "sampler": name, "classifier": "CNN", "macro F1": value}
+        for task, values in {"scarce": (0.9, 0.8, 0.7), "sines": (0.5, 0.6, np.nan)}.items()
+        for name, value in zip((rivals.STAGAN, "SMOTE", "ADASYN"), values, strict=True)
+    ]
+    ranks = augmentation_report.rank(pd.DataFrame(rows), "macro F1")
+    assert ranks["mean rank"].to_dict() == {rivals.STAGAN: 1.5, "SMOTE": 1.5, "ADASYN": 3.0}
