@@ -12,7 +12,8 @@ html_theme = "pydata_sphinx_theme"
 html_theme_options = {"show_prev_next": False, "secondary_sidebar_items": ["page-toc"]}
 # pages without pages below them have nothing to show at their side
 html_sidebars = {
-    page: [] for page in ("index", "user_guide", "judging", "benchmark", "whats_new", "contributing")
+    page: []
+    for page in ("index", "user_guide", "judging", "benchmark", "whats_new", "contributing")
 }
 templates_path = ["_templates"]
 exclude_patterns = ["_build", "benchmark/*.rst"]

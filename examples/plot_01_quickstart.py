@@ -35,7 +35,7 @@ X_train, X_test, y_train, y_test = train_test_split(
 # Balance it
 # ----------
 # One call trains the GAN on all four classes, draws a surplus of beats and keeps those that
-# look right; half of the new beats are interpolated between real ones as an anchor. The real beats
+# look right; three quarters of the new beats lie between real ones, as an anchor. The real beats
 # come first, untouched; ``synthetic_mask_`` tells the new ones.
 
 sampler = StaGANSampler(max_epochs=8, random_state=0, verbose=1)

@@ -16,7 +16,9 @@ import augmentation_report
 import rivals
 import tasks
 
-SIMULATED = [name for name in augmentation.TASKS if name.startswith(("simulated", "sines", "small"))]
+SIMULATED = [
+    name for name in augmentation.TASKS if name.startswith(("simulated", "sines", "small"))
+]
 REAL = [name for name in augmentation.TASKS if name not in SIMULATED]
 
 

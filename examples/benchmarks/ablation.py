@@ -34,7 +34,6 @@ AFTER_TRAINING = {
         "detail_fraction": 0,
         "selection": None,
     },
-    "a quarter replicates": {"replicate_fraction": 0.25, "interpolation_fraction": 0.5},
 }
 # Seen in the generated rows alone, since three quarters of the default's rows are not generated.
 IN_TRAINING = {

@@ -26,7 +26,6 @@ from joblib import Parallel, delayed
 from sklearn.base import clone
 from sklearn.metrics import average_precision_score, balanced_accuracy_score, f1_score, recall_score
 from sklearn.model_selection import TunedThresholdClassifierCV
-from sklearn.preprocessing import label_binarize
 
 RESULTS = Path("docs/benchmark/augmentation.csv")
 SEEDS = {"scarce": range(5)}  # elsewhere three

@@ -34,9 +34,9 @@ def main():
     folder = args.results.parent
     chosen = results[results["seed"] < args.confirmed_from]
     confirmed = results[results["seed"] >= args.confirmed_from]
-    for name, table in {"": chosen, " confirmed": confirmed}.items():
-        for task in [task for task in TASKS if task in set(table["task"])]:
-            write(tabulate(table[table["task"] == task]), folder, f"{task}{name}")
+    for name, table in {"scarce": chosen, "scarce confirmed": confirmed}.items():
+        write(tabulate(table[table["task"] == "scarce"]), folder, name)
+    write(overview(chosen), folder, "overview")
     write(costs(chosen), folder, "cost")
     write(compare(chosen), folder, "wilcoxon")
     for figure in FIGURES:
@@ -72,6 +72,14 @@ def tabulate(table):
         if name not in pairs.index:
             pairs.loc[name] = "failed"
     return pairs
+
+
+def overview(table):
+    """Mean of the four classifiers by task and sampler, F1 / balanced accuracy."""
+    table = table[table["classifier"].isin(FOUR) & table["task"].isin(TASKS)]
+    mean = table.groupby(["task", "sampler"], sort=False)[FIGURES].mean()
+    pairs = mean.map("{:.3f}".format).agg(" / ".join, axis=1).unstack().T
+    return pairs[[task for task in TASKS if task in pairs]].fillna("-")
 
 
 def costs(table):
@@ -147,7 +155,9 @@ def worth(table):
         for rival in [*WITH_MULTIPLES, "best rival"]:
             of_rival = values.loc[list(WITH_MULTIPLES)].max() if rival == "best rival" else None
             of_rival = values.loc[rival] if of_rival is None else of_rival
-            row = {f"x{k}": round(of_rival[name], 4) for k, name in zip(multiples, names)}
+            row = {
+                f"x{k}": round(of_rival[name], 4) for k, name in zip(multiples, names, strict=True)
+            }
             row["ours at x1"] = round(own, 4)
             row["worth"] = _reached(multiples, of_rival[names].to_numpy(), own)
             rows[figure, rival] = row

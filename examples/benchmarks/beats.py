@@ -62,7 +62,9 @@ def main():
             drawn, _ = sampler.sample(y=[label] * len(X_real), random_state=seed)
             sets = {"drawn": (drawn, X_real), "real": (X_real[:half], X_real[half:])}
             if label != "N":
-                order = np.random.default_rng(seed).permutation(np.flatnonzero(added & (y == label)))
+                order = np.random.default_rng(seed).permutation(
+                    np.flatnonzero(added & (y == label))
+                )
                 sets["added"] = (X[order[: len(X_real)]], X_real)
             rows += [
                 {"class": label, "beats": kind, "seed": seed} | judge(X_train, real, beats)

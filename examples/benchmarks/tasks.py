@@ -100,7 +100,7 @@ def sines(seed):
 
 
 def small(seed, n_rows, n_timepoints, n_rare, noise):
-    """Few simulated beats of one to four patients: N against V, easy or hard by the noise."""
+    """Few simulated beats, N against V: easy, or hard by the noise."""
     fs = n_timepoints / 128 * 180
     share = n_rare / n_rows
     X, y = make_heartbeats(
