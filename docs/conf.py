@@ -9,6 +9,8 @@ version = release = installed_version("sktsgan")
 
 extensions = ["sphinx.ext.autodoc", "sphinx.ext.autosummary", "numpydoc"]
 html_theme = "pydata_sphinx_theme"
+html_static_path = ["_static"]
+html_css_files = ["tables.css"]
 html_theme_options = {"show_prev_next": False, "secondary_sidebar_items": ["page-toc"]}
 # pages without pages below them have nothing to show at their side
 html_sidebars = {
@@ -16,7 +18,7 @@ html_sidebars = {
     for page in ("index", "user_guide", "judging", "benchmark", "whats_new", "contributing")
 }
 templates_path = ["_templates"]
-exclude_patterns = ["_build", "benchmark/*.rst"]
+exclude_patterns = ["_build"]
 autosummary_generate = True
 numpydoc_show_class_members = False
 # types in docstrings are prose; links to other projects come with the gallery

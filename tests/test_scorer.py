@@ -91,7 +91,7 @@ def test_cross_validation_with_several_scorers(quick, beats, routing):
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_grid_search_chooses_by_it(quick, beats, n_jobs):
     search = GridSearchCV(
-        quick(steps_per_epoch=20),
+        quick(steps_per_epoch=60),
         {"lr": [1e-6, 5e-3]},
         cv=FOLDS,
         scoring=MMDScorer(),
@@ -102,7 +102,7 @@ def test_grid_search_chooses_by_it(quick, beats, n_jobs):
 
 def test_halving_search(quick, beats):
     search = HalvingGridSearchCV(
-        quick(steps_per_epoch=20),
+        quick(steps_per_epoch=60),
         {"lr": [1e-6, 5e-3]},
         resource="max_epochs",
         min_resources=2,
