@@ -15,6 +15,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 from augmentation import judge
+from augmentation_report import as_pairs
 from joblib import Parallel, delayed
 from rivals import classifiers
 from tasks import scarce
@@ -76,11 +77,9 @@ def main():
     rows = Parallel(n_jobs=2)(delayed(run)(*job) for job in jobs)
     table = pd.DataFrame([row for part in rows for row in part])
     table = table.groupby(["part", "classifier"], sort=False)[["F1", "bal. acc."]].mean()
-    wide = table.map("{:.3f}".format).agg(" / ".join, axis=1).unstack(sort=False)
+    wide = as_pairs(table).unstack(sort=False)
     four = table[table.index.get_level_values("classifier") != "MiniRocket"]
-    mean = four.groupby("part", sort=False).mean()
-    wide["mean F1 of four"] = mean["F1"].map("{:.3f}".format)
-    wide["mean bal. acc."] = mean["bal. acc."].map("{:.3f}".format)
+    wide.insert(0, "mean of four", as_pairs(four.groupby("part", sort=False).mean()))
     args.folder.mkdir(parents=True, exist_ok=True)
     name = "ablation-training.csv" if args.training else "ablation.csv"
     wide.to_csv(args.folder / name)

@@ -62,11 +62,9 @@ def tabulate(table):
     mean = table[table["failed"].isna()].groupby(["sampler", "classifier"])[FIGURES].mean()
     four = mean[mean.index.get_level_values("classifier").isin(FOUR)]
     mean_of_four = four.groupby("sampler").mean()
-    pairs = (mean.round(3).map("{:.3f}".format)).agg(" / ".join, axis=1).unstack()
+    pairs = as_pairs(mean).unstack()
     pairs = pairs[[name for name in [*FOUR, "MiniRocket"] if name in pairs]]
-    pairs["mean F1 of four"] = mean_of_four["macro F1"].map("{:.3f}".format)
-    pairs["mean bal. acc."] = mean_of_four["balanced accuracy"].map("{:.3f}".format)
-    pairs["seeds"] = table.groupby("sampler")["seed"].nunique()
+    pairs.insert(0, "mean of four", as_pairs(mean_of_four))
     pairs = pairs.loc[mean_of_four.sort_values("macro F1", ascending=False).index]
     for name in failed:
         if name not in pairs.index:
@@ -74,11 +72,15 @@ def tabulate(table):
     return pairs
 
 
+def as_pairs(mean):
+    return mean.map("{:.3f}".format).agg(" / ".join, axis=1)
+
+
 def overview(table):
     """Mean of the four classifiers by task and sampler, F1 / balanced accuracy."""
     table = table[table["classifier"].isin(FOUR) & table["task"].isin(TASKS)]
     mean = table.groupby(["task", "sampler"], sort=False)[FIGURES].mean()
-    pairs = mean.map("{:.3f}".format).agg(" / ".join, axis=1).unstack().T
+    pairs = as_pairs(mean).unstack().T
     return pairs[[task for task in TASKS if task in pairs]].fillna("-")
 
 
