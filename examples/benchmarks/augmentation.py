@@ -68,9 +68,9 @@ def main():
         args.tasks, args.seeds = ["scarce"], [0]
         args.samplers = args.samplers or ["none", "SMOTE", rivals.STAGAN]
     cells = list_cells(args)
-    # the seed's recipe is given the time that the default sampler took, so it comes last
+    # the original recipe is given the time that the default sampler took, so it comes last
     for last in (False, True):
-        chosen = [cell for cell in cells if (cell[2] == rivals.SEED_RECIPE) == last]
+        chosen = [cell for cell in cells if (cell[2] == rivals.ORIGINAL_RECIPE) == last]
         run_cells(chosen, args.results, args.n_jobs)
 
 
@@ -86,7 +86,7 @@ def list_cells(args):
             split = {**TASKS, **MULTIPLES}[task](seed)
             names = WITH_MULTIPLES
             if task in TASKS:
-                names = [*rivals.names_of_samplers(split), rivals.SEED_RECIPE]
+                names = [*rivals.names_of_samplers(split), rivals.ORIGINAL_RECIPE]
             cells += [(task, seed, name) for name in names if name in (args.samplers or names)]
     cells = [cell for cell in cells if cell not in done]
     # the longest first, so that all jobs end together

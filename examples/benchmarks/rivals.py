@@ -18,7 +18,7 @@ from torch import nn
 
 from sktsgan import StaGANSampler
 
-STAGAN, SEED_RECIPE = "StaGANSampler", "seed's recipe"
+STAGAN, ORIGINAL_RECIPE = "StaGANSampler", "original StaGAN recipe"
 # These leave the rows alone; the classifiers do the balancing.
 UNCHANGED = ("none", "class weights", "threshold tuning")
 # The class, and the name of its number of neighbours.
@@ -49,7 +49,7 @@ def _has_aeon():
 
 
 def resample(name, split, seed, seconds=None):
-    """Balance the training rows of a split; `seconds` limit the seed's recipe."""
+    """Balance the training rows of a split; `seconds` limit the original StaGAN recipe."""
     X, y = split.X_train, split.y_train
     if name in UNCHANGED:
         return X, y
@@ -67,7 +67,7 @@ def resample(name, split, seed, seconds=None):
         options = {option: n_neighbors} if option else {}
         return build(random_state=seed, **options).fit_resample(X, y)
     sampler = StaGANSampler(n_channels=split.n_channels, random_state=seed)
-    if name == SEED_RECIPE:
+    if name == ORIGINAL_RECIPE:
         sampler.set_params(**recipe(seconds / len(np.unique(y))))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
