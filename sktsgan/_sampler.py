@@ -24,6 +24,7 @@ from sktsgan._selection import (
     Variation,
     interpolate_rows,
     jittered,
+    nearest_within,
     select_rows,
 )
 from sktsgan._signals import SignalScaler, as_signals, check_finite, check_not_ragged
@@ -441,10 +442,10 @@ class StaGANSampler(BaseOverSampler):
             for label, n_rows in self.sampling_strategy_.items():
                 if n_rows > 0:
                     index = int(np.searchsorted(self.classes_, label))
-                    n_replicates = round(self.replicate_fraction * n_rows)
+                    n_replicates, *n_new = self._share_out(index, n_rows)
                     own = np.flatnonzero(labels == index)
                     X_parts.append(X[rng.choice(own, n_replicates)])
-                    X_parts.append(self._new_rows(index, n_rows - n_replicates, *lenders, rng))
+                    X_parts.append(self._new_rows(index, *n_new, *lenders, rng))
                     y_parts.append(np.full(n_rows, label, dtype=y.dtype))
         X_resampled, y_resampled = np.concatenate(X_parts), np.concatenate(y_parts)
         self.synthetic_mask_ = np.arange(len(y_resampled)) >= len(y)
@@ -457,16 +458,22 @@ class StaGANSampler(BaseOverSampler):
         detail = Detail(rows, self.detail_fraction) if self.detail_fraction else None
         return NeighborSelection(rows, labels), variation, detail
 
-    def _new_rows(self, index, n_rows, judge, variation, detail, rng):
+    def _share_out(self, index, n_rows):
+        """Say how many rows of a class to replicate, to interpolate and to generate."""
+        n_replicates = round(self.replicate_fraction * n_rows)
+        n_new = n_rows - n_replicates
+        if index in self._few_rows:
+            return n_replicates, n_new, 0
+        n_interpolated = min(round(self.interpolation_fraction * n_rows), n_new)
+        return n_replicates, n_interpolated, n_new - n_interpolated
+
+    def _new_rows(self, index, n_interpolated, n_generated, judge, variation, detail, rng):
         """Make rows of a class: interpolated ones, then generated ones."""
         own = judge.X[judge.y == index]
-        n_interpolated = n_rows
-        if index not in self._few_rows:
-            share = self.interpolation_fraction / (1 - self.replicate_fraction or 1)
-            n_interpolated = min(round(share * n_rows), n_rows)
+        neighbors = nearest_within(own)
 
         def interpolate(n):
-            X = interpolate_rows(own, n, rng)
+            X = interpolate_rows(own, n, rng, neighbors)
             if index in self._few_rows or not variation:  # between few rows little is new
                 X = jittered(X, rng)
             return X + self.variation * variation.draw(n, rng) if variation else X
@@ -477,7 +484,7 @@ class StaGANSampler(BaseOverSampler):
 
         parts = [
             self._select(interpolate, n_interpolated, index, judge, rng),
-            self._select(generate, n_rows - n_interpolated, index, judge, rng),
+            self._select(generate, n_generated, index, judge, rng),
         ]
         return np.concatenate(parts)
 
@@ -684,7 +691,8 @@ class StaGANSampler(BaseOverSampler):
         signals = np.empty((len(labels), *self._signal_shape), dtype=np.float32)
         for index, X in self._few_rows.items():
             rows = np.flatnonzero(labels == index)
-            between = interpolate_rows(X.reshape(len(X), -1), len(rows), rng)
+            X = X.reshape(len(X), -1)
+            between = interpolate_rows(X, len(rows), rng, nearest_within(X))
             signals[rows] = self._unflattened(jittered(between, rng))
         nets = {id(net): net for net in self._nets.values()}
         for key, net in nets.items():

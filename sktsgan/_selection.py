@@ -116,7 +116,7 @@ class Variation:
         self.X = X[rng.permutation(len(X))[:_MAX_DONORS]]
         n_partners = max(_N_ENDS, round(_PARTNER_SHARE * len(self.X)))
         # the nearest is the row itself
-        self.partners = _neighbors_within(self.X, min(n_partners + 1, len(self.X)))[:, 1:]
+        self.partners = nearest_within(self.X, n_partners)[:, 1:]
 
     def draw(self, n_rows, rng):
         """Return differences between rows and one of their neighbours, one for each row."""
@@ -129,7 +129,16 @@ class Variation:
         return sign * (self.X[partners] - self.X[donors])
 
 
-def interpolate_rows(X, n_rows, rng):
+def nearest_within(X, n_nearest=_N_ENDS):
+    """Find each row itself and its nearest rows, as far as there are any: by place, nearest first.
+
+    Rows are compared with all others, so one search serves every round of drawing.
+    """
+    index = NearestNeighbors(n_neighbors=min(n_nearest + 1, len(X))).fit(X)
+    return index.kneighbors(X, return_distance=False)
+
+
+def interpolate_rows(X, n_rows, rng, neighbors):
     """Make rows between neighbours of one class.
 
     Parameters
@@ -140,13 +149,14 @@ def interpolate_rows(X, n_rows, rng):
         Rows wanted.
     rng : numpy.random.RandomState
         Source of randomness.
+    neighbors : ndarray of int of shape (n_samples, n_nearest)
+        Of :func:`nearest_within`.
 
     Returns
     -------
     ndarray of shape (n_rows, n_features)
         Rows x_i + t (x_j - x_i) with t uniform in (0, 1).
     """
-    neighbors = _neighbors_within(X, min(_N_ENDS + 1, len(X)))
     first = rng.randint(len(X), size=n_rows)
     # the nearest is the row itself, which only a class of one row has to be content with
     second = neighbors[first, rng.randint(min(1, len(X) - 1), neighbors.shape[1], size=n_rows)]
@@ -195,7 +205,3 @@ class Detail:
         nearest = index.kneighbors(X, return_distance=False)
         chosen = nearest[np.arange(len(X)), rng.randint(nearest.shape[1], size=len(X))]
         return X + (X_class - X_coarse)[chosen]
-
-
-def _neighbors_within(X, n_neighbors):
-    return NearestNeighbors(n_neighbors=n_neighbors).fit(X).kneighbors(X, return_distance=False)

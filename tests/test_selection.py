@@ -9,6 +9,7 @@ from sktsgan._selection import (
     Variation,
     interpolate_rows,
     jittered,
+    nearest_within,
     select_rows,
 )
 
@@ -76,7 +77,7 @@ def test_copy_distance_of_one_row():
 @pytest.mark.parametrize("n_rows", [1, 2, 10])
 def test_interpolated_rows_lie_on_the_lines(n_rows):
     X = np.random.default_rng(0).normal(size=(n_rows, 30)).astype(np.float32)
-    rows = interpolate_rows(X, 200, np.random.RandomState(0))
+    rows = interpolate_rows(X, 200, np.random.RandomState(0), nearest_within(X))
     assert rows.shape == (200, 30)
     assert rows.dtype == np.float32
     apart = np.linalg.norm(X[:, None] - X, axis=2)
@@ -90,7 +91,7 @@ def test_interpolated_rows_lie_on_the_lines(n_rows):
 
 def test_ends_are_near_ones(rng):
     X = np.concatenate([rng.normal(size=(6, 4)), rng.normal(100, 1, size=(6, 4))])
-    rows = interpolate_rows(X, 100, np.random.RandomState(0))
+    rows = interpolate_rows(X, 100, np.random.RandomState(0), nearest_within(X))
     assert not ((rows > 10) & (rows < 90)).any()
 
 

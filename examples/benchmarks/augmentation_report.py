@@ -37,13 +37,13 @@ def main():
     for name, table in {"scarce": chosen, "scarce confirmed": confirmed}.items():
         write(tabulate(table[table["task"] == "scarce"]), folder, name)
     write(overview(chosen), folder, "overview")
-    write(costs(chosen), folder, "cost")
     write(compare(chosen), folder, "wilcoxon")
     for figure in FIGURES:
         ranks = rank(chosen, figure)
         write(ranks.round(2), folder, f"ranks {figure}")
         draw_ranks(ranks, folder / f"{as_name('ranks ' + figure)}.png", figure)
     write(worth(chosen), folder, "worth")
+    print(f"\n== seconds and megabytes of resampling\n{costs(chosen).to_string()}")
 
 
 def as_name(title):
@@ -107,21 +107,25 @@ def compare(table):
             row[f"{figure}: mean gain"] = round(difference.mean(), 4)
             row[f"{figure}: share won"] = round((difference > 0).mean(), 2)
             row[f"{figure}: p"] = float(f"{wilcoxon(difference).pvalue:.1e}")
-    return pd.DataFrame(rows).T
+    return pd.DataFrame(rows).T.rename_axis("rival")
 
 
 def rank(table, figure):
-    """Rank samplers by their mean figure within each task; those that failed come last."""
+    """Rank samplers by their mean figure within each task; those that failed come last.
+
+    Samplers that have not been run on all tasks are left out.
+    """
     table = table[table["task"].isin(TASKS) & table["classifier"].isin([*FOUR, np.nan])]
-    mean = table.groupby(["task", "sampler"])[figure].mean().unstack()
-    mean = mean.loc[mean[STAGAN].notna()].dropna(axis="columns", thresh=len(mean) - 1)
+    cells = table.groupby(["task", "sampler"])[figure]
+    was_run = cells.size().unstack().notna().all()
+    mean = cells.mean().unstack().loc[:, was_run]
     ranks = mean.rank(axis="columns", ascending=False, na_option="bottom").T
     ranks.insert(0, "mean rank", ranks.mean(axis="columns"))
     return ranks.sort_values("mean rank")
 
 
 def draw_ranks(ranks, path, figure):
-    """Draw mean ranks, and bars over those that Nemenyi's test does not tell apart."""
+    """Draw mean ranks, and shade those that Nemenyi's test does not tell from the best."""
     mpl.use("Agg")
     mean = ranks["mean rank"]
     k, n_tasks = len(mean), ranks.shape[1] - 1
@@ -151,17 +155,15 @@ def worth(table):
     rows = {}
     for figure in FIGURES:
         values = mean[figure].unstack()
+        lines = values.loc[list(WITH_MULTIPLES)]
+        lines.loc["best rival"] = lines.max()
         multiples = sorted((int(task.split(" x")[1]) if " x" in task else 1) for task in values)
         names = ["scarce" if k == 1 else f"scarce x{k}" for k in multiples]
         own = values.loc[STAGAN, "scarce"]
-        for rival in [*WITH_MULTIPLES, "best rival"]:
-            of_rival = values.loc[list(WITH_MULTIPLES)].max() if rival == "best rival" else None
-            of_rival = values.loc[rival] if of_rival is None else of_rival
-            row = {
-                f"x{k}": round(of_rival[name], 4) for k, name in zip(multiples, names, strict=True)
-            }
+        for rival, line in lines[names].iterrows():
+            row = {f"x{k}": round(value, 4) for k, value in zip(multiples, line, strict=True)}
             row["ours at x1"] = round(own, 4)
-            row["worth"] = _reached(multiples, of_rival[names].to_numpy(), own)
+            row["worth"] = _reached(multiples, line.to_numpy(), own)
             rows[figure, rival] = row
     return pd.DataFrame(rows).T
 
