@@ -81,7 +81,7 @@ def overview(table):
     table = table[table["classifier"].isin(FOUR) & table["task"].isin(TASKS)]
     mean = table.groupby(["task", "sampler"], sort=False)[FIGURES].mean()
     pairs = as_pairs(mean).unstack().T
-    return pairs[[task for task in TASKS if task in pairs]].fillna("-")
+    return pairs[[task for task in TASKS if task in pairs]].fillna("not run")
 
 
 def costs(table):
