@@ -134,11 +134,11 @@ class StaGANSampler(BaseOverSampler):
         Share of the new rows of ``fit_resample`` that lie between a real row of the class and
         one of its five nearest, instead of being generated. They anchor what a classifier sees
         to real rows.
-    variation : float, default=1.0
-        How much of the difference between two neighbouring rows of the largest class is added to
-        an interpolated row: what is common to classes (noise, wander, the build of a patient) is
-        best seen where there are many rows. 0 jitters interpolated rows by 10 % in amplitude and
-        0.05 standard deviations in offset instead.
+    variation : float, default=3.0
+        Interpolated rows are moved by the difference between two neighbouring rows of the largest
+        class near them, times a number drawn between 0 and this: what is common to classes (noise,
+        wander, the build of a patient) is best seen where there are many rows. 0 jitters
+        interpolated rows by 10 % in amplitude and 0.05 standard deviations in offset instead.
     detail_fraction : float, default=0.03
         Generated rows of ``fit_resample`` take their fine detail, all but the leading principal
         components of the training rows, from one of the five nearest real rows of their class.
@@ -289,7 +289,7 @@ class StaGANSampler(BaseOverSampler):
         patience=10,
         selection="neighbors",
         interpolation_fraction=0.75,
-        variation=1.0,
+        variation=3.0,
         detail_fraction=0.03,
         replicate_fraction=0.0,
         device="auto",
@@ -476,7 +476,7 @@ class StaGANSampler(BaseOverSampler):
             X = interpolate_rows(own, n, rng, neighbors)
             if index in self._few_rows or not variation:  # between few rows little is new
                 X = jittered(X, rng)
-            return X + self.variation * variation.draw(n, rng) if variation else X
+            return variation.vary(X, self.variation, rng) if variation else X
 
         def generate(n):
             X = self._draw(np.full(n, index), rng).reshape(n, -1)

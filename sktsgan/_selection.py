@@ -12,8 +12,10 @@ _N_VOTERS = 3
 # Nearest rows of its class, one of which is the other end of an interpolation. Two beats of a class
 # may point up and down, and what lies between those is no beat.
 _N_ENDS = 5
-# Of the rows of the largest class, the share nearest to a row of which one shows how it may vary.
-_PARTNER_SHARE = 1 / 80
+# Rows of the largest class nearest to a row, one of which lends it its variation.
+_N_DONORS = 5
+# Of the rows of the largest class, the share nearest to a donor of which one shows how it may vary.
+_PARTNER_SHARE = 1 / 200
 # More rows would show no more of it, and cost time.
 _MAX_DONORS = 5000
 # Rounds of drawing; a generator whose rows nearly all fail is not worth more.
@@ -114,19 +116,39 @@ class Variation:
 
     def __init__(self, X, rng):
         self.X = X[rng.permutation(len(X))[:_MAX_DONORS]]
+        self.donors = NearestNeighbors(n_neighbors=min(_N_DONORS, len(self.X))).fit(self.X)
         n_partners = max(_N_ENDS, round(_PARTNER_SHARE * len(self.X)))
         # the nearest is the row itself
         self.partners = nearest_within(self.X, n_partners)[:, 1:]
 
-    def draw(self, n_rows, rng):
-        """Return differences between rows and one of their neighbours, one for each row."""
+    def draw(self, X, rng):
+        """Return for each row in `X` the difference between a row near it and its neighbour.
+
+        Near rows are of the same patient, or as noisy, so what is lent fits.
+        """
         if not self.partners.shape[1]:
-            return np.zeros((n_rows, self.X.shape[1]), dtype=self.X.dtype)
-        donors = rng.randint(len(self.X), size=n_rows)
-        partners = self.partners[donors, rng.randint(self.partners.shape[1], size=n_rows)]
+            return np.zeros_like(X)
+        donors = _one_of_each(self.donors.kneighbors(X, return_distance=False), rng)
+        partners = _one_of_each(self.partners[donors], rng)
         # either way round, since most rows have their neighbours on the side of the dense middle
-        sign = rng.choice(np.array([-1, 1], dtype=self.X.dtype), size=(n_rows, 1))
+        sign = rng.choice(np.array([-1, 1], dtype=X.dtype), size=(len(X), 1))
         return sign * (self.X[partners] - self.X[donors])
+
+    def vary(self, X, limit, rng):
+        """Move rows by what was drawn for them, times a number between 0 and `limit`.
+
+        Some rows stay close to what is known and others go far from it, as rows of a patient
+        who was never seen do.
+        """
+        step = limit * rng.uniform(size=(len(X), 1)).astype(X.dtype)
+        return X + step * self.draw(X, rng)
+
+
+def _one_of_each(candidates, rng):
+    """Choose one column in each row."""
+    return candidates[
+        np.arange(len(candidates)), rng.randint(candidates.shape[1], size=len(candidates))
+    ]
 
 
 def nearest_within(X, n_nearest=_N_ENDS):
@@ -203,5 +225,4 @@ class Detail:
         X, X_coarse = self.without(X), self.without(X_class)
         index = NearestNeighbors(n_neighbors=min(_N_ENDS, len(X_class))).fit(X_coarse)
         nearest = index.kneighbors(X, return_distance=False)
-        chosen = nearest[np.arange(len(X)), rng.randint(nearest.shape[1], size=len(X))]
-        return X + (X_class - X_coarse)[chosen]
+        return X + (X_class - X_coarse)[_one_of_each(nearest, rng)]

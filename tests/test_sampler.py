@@ -179,21 +179,24 @@ def test_interpolated_rows_without_variation_are_jittered_lines(quick, beats):
 
 
 def test_variation_is_that_of_the_largest_class(quick, beats):
-    """Interpolated rows are a point of a line plus half a difference of neighbours in N."""
+    """Interpolated rows are a point of a line plus a part of a difference of neighbours in N."""
     X, y = beats
     sampler = quick(interpolation_fraction=1.0, variation=0.5, sampling_strategy={"F": 140})
     X_resampled, _ = sampler.fit_resample(X, y)
     new, real, donors = X_resampled[sampler.synthetic_mask_], X[y == "F"], X[y == "N"]
     nearest = NearestNeighbors(n_neighbors=6).fit(donors).kneighbors(return_distance=False)
-    differences = 0.5 * (donors[:, None] - donors[nearest]).reshape(-1, X.shape[1]).astype(float)
-    differences = np.concatenate([differences, -differences])
+    differences = (donors[:, None] - donors[nearest]).reshape(-1, X.shape[1]).astype(float)
+    differences /= np.linalg.norm(differences, axis=1, keepdims=True)
     for row in new[:3].astype(float):
         nearest = np.argsort(np.linalg.norm(real - row, axis=1))[:20]
         found = np.inf
         for a, b in itertools.combinations(real[nearest].astype(float), 2):
-            left = row - a - differences  # must be a part of the way from a to b
-            way = np.clip(left @ (b - a) / ((b - a) @ (b - a)), 0, 1)
-            found = min(found, np.abs(left - way[:, None] * (b - a)).max(axis=1).min())
+            # row - a is a part of b - a and a part of one of the differences, of length 1
+            along, across = (b - a) / np.linalg.norm(b - a), row - a
+            overlap = differences @ along
+            part = (differences @ across - overlap * (across @ along)) / (1 - overlap**2)
+            left = across - part[:, None] * differences
+            found = min(found, np.abs(left - (left @ along)[:, None] * along).max(axis=1).min())
         assert found < 1e-5
 
 

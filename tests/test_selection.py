@@ -106,19 +106,48 @@ def test_jitter_is_gain_and_offset(rng):
     assert offset.std() == pytest.approx(0.05, rel=0.1)
 
 
-def test_variation_is_that_between_neighbours(rng):
-    centres = 100 * rng.normal(size=(3, 5))
-    X = np.concatenate([centre + rng.normal(size=(40, 5)) for centre in centres])
-    drawn = Variation(X, np.random.RandomState(0)).draw(5000, np.random.RandomState(1))
-    assert np.abs(drawn).max() < 10  # never from one cloud to another
-    assert np.abs(drawn.mean(axis=0)).max() < 0.1
-    differences = {tuple(np.round(a - b, 9)) for a in X for b in X}
-    assert {tuple(row) for row in np.round(drawn, 9)} <= differences
+def clouds(rng, n_clouds=3):
+    """Return clouds of 40 rows far apart, and where each row is from."""
+    centres = 100 * rng.normal(size=(n_clouds, 5))
+    spread = np.geomspace(0.1, 10, n_clouds)
+    X = [centre + s * rng.normal(size=(40, 5)) for centre, s in zip(centres, spread, strict=True)]
+    return np.concatenate(X), np.repeat(np.arange(n_clouds), 40)
+
+
+def test_variation_is_that_of_neighbours_near_the_row(rng):
+    X, cloud = clouds(rng)
+    rows = np.repeat(X, 20, axis=0)
+    drawn = Variation(X, np.random.RandomState(0)).draw(rows, np.random.RandomState(1))
+    assert np.abs(drawn.mean(axis=0)).max() < 0.3  # either way round
+    differences = [
+        {tuple(np.round(a - b, 9)) for a in own for b in own}
+        for own in (X[cloud == i] for i in range(3))
+    ]
+    for row, i in zip(np.round(drawn, 9), np.repeat(cloud, 20), strict=True):
+        assert tuple(row) in differences[i]
+
+
+def test_rows_are_varied_between_nothing_and_the_limit(rng):
+    X, _ = clouds(rng, n_clouds=1)
+    rows = np.repeat(X, 50, axis=0)
+    variation = Variation(X, np.random.RandomState(0))
+    whole = variation.draw(rows, np.random.RandomState(2))
+    rng = np.random.RandomState(2)
+    rng.uniform(size=(len(rows), 1))  # the steps come first
+    moved = variation.vary(rows, 3.0, np.random.RandomState(2)) - rows
+    drawn = variation.draw(rows, rng)
+    assert not np.array_equal(drawn, whole)
+    steps = (moved * drawn).sum(axis=1) / (drawn**2).sum(axis=1)
+    np.testing.assert_allclose(moved, steps[:, None] * drawn, atol=1e-9)
+    assert steps.min() < 0.05
+    assert steps.max() > 2.95
+    assert steps.mean() == pytest.approx(1.5, abs=0.1)
 
 
 def test_variation_of_one_row_is_none():
-    drawn = Variation(np.ones((1, 5)), np.random.RandomState(0)).draw(3, np.random.RandomState(1))
-    assert (drawn == 0).all()
+    variation = Variation(np.ones((1, 5)), np.random.RandomState(0))
+    rows = np.zeros((3, 5))
+    np.testing.assert_array_equal(variation.vary(rows, 3.0, np.random.RandomState(1)), rows)
 
 
 def test_detail_comes_from_near_rows_of_the_class(rng):
