@@ -127,18 +127,18 @@ class StaGANSampler(BaseOverSampler):
     patience : int or None, default=10
         Epochs without a better held-out MMD after which training stops.
     selection : {"neighbors"} or None, default="neighbors"
-        Which rows ``fit_resample`` keeps of those it draws: each with a probability, the square
-        root of the share of its three nearest real rows that carry the same label. None keeps all
-        but near-copies.
+        Which rows ``fit_resample`` keeps of those it draws: each with a probability, the share of
+        its three nearest real rows that carry the same label. None keeps all but near-copies.
     interpolation_fraction : float, default=0.75
         Share of the new rows of ``fit_resample`` that lie between a real row of the class and
         one of its five nearest, instead of being generated. They anchor what a classifier sees
         to real rows.
-    variation : float, default=3.0
-        Interpolated rows are moved by the difference between two neighbouring rows of the largest
-        class near them, times a number drawn between 0 and this: what is common to classes (noise,
-        wander, the build of a patient) is best seen where there are many rows. 0 jitters
-        interpolated rows by 10 % in amplitude and 0.05 standard deviations in offset instead.
+    variation : float, default=4.0
+        New rows of ``fit_resample`` are moved by the difference between two neighbouring rows of
+        the largest class near them, times up to this number (times the square of a uniform one):
+        what is common to classes (noise, wander, the build of a patient) is best seen where there
+        are many rows. 0 jitters interpolated rows by 10 % in amplitude and 0.05 standard deviations
+        in offset instead.
     detail_fraction : float, default=0.03
         Generated rows of ``fit_resample`` take their fine detail, all but the leading principal
         components of the training rows, from one of the five nearest real rows of their class.
@@ -289,7 +289,7 @@ class StaGANSampler(BaseOverSampler):
         patience=10,
         selection="neighbors",
         interpolation_fraction=0.75,
-        variation=3.0,
+        variation=4.0,
         detail_fraction=0.03,
         replicate_fraction=0.0,
         device="auto",
@@ -472,15 +472,18 @@ class StaGANSampler(BaseOverSampler):
         own = judge.X[judge.y == index]
         neighbors = nearest_within(own)
 
+        def vary(X):
+            return variation.vary(X, self.variation, rng) if variation else X
+
         def interpolate(n):
             X = interpolate_rows(own, n, rng, neighbors)
             if index in self._few_rows or not variation:  # between few rows little is new
                 X = jittered(X, rng)
-            return variation.vary(X, self.variation, rng) if variation else X
+            return vary(X)
 
         def generate(n):
             X = self._draw(np.full(n, index), rng).reshape(n, -1)
-            return detail.give(X, own, rng) if detail else X
+            return vary(detail.give(X, own, rng) if detail else X)
 
         parts = [
             self._select(interpolate, n_interpolated, index, judge, rng),

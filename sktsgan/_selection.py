@@ -67,8 +67,8 @@ def select_rows(draw, n_rows, label, selection, rng=None):
     selection : NeighborSelection
         Judges them.
     rng : numpy.random.RandomState or None
-        Keeps each row with a probability: the square root of the share of its nearest real rows
-        that are of the same class. None keeps all but copies.
+        Keeps each row with a probability: the share of its nearest real rows that are of the same
+        class. None keeps all but copies.
 
     Returns
     -------
@@ -91,7 +91,7 @@ def select_rows(draw, n_rows, label, selection, rng=None):
         copies = distances <= copy_distance
         right = ~copies
         if rng is not None:
-            right &= rng.uniform(size=len(X)) < votes**0.5
+            right &= rng.uniform(size=len(X)) < votes
         kept.append(X[right])
         rest.append(X[~right])
         rest_votes.append((votes - 2 * copies)[~right])
@@ -137,10 +137,10 @@ class Variation:
     def vary(self, X, limit, rng):
         """Move rows by what was drawn for them, times a number between 0 and `limit`.
 
-        Some rows stay close to what is known and others go far from it, as rows of a patient
-        who was never seen do.
+        The number is `limit` times the square of a uniform one: half of the rows stay close to
+        what is known, and few go far from it, as rows of a patient who was never seen do.
         """
-        step = limit * rng.uniform(size=(len(X), 1)).astype(X.dtype)
+        step = limit * rng.uniform(size=(len(X), 1)).astype(X.dtype) ** 2
         return X + step * self.draw(X, rng)
 
 

@@ -202,7 +202,7 @@ def test_variation_is_that_of_the_largest_class(quick, beats):
 
 def test_generated_rows_take_fine_detail_from_real_ones(quick, beats):
     X, y = beats
-    options = {"interpolation_fraction": 0, "sampling_strategy": {"F": 140}}
+    options = {"interpolation_fraction": 0, "variation": 0, "sampling_strategy": {"F": 140}}
     _, singular, directions = np.linalg.svd(X - X.mean(axis=0), full_matrices=False)
     fine = directions[np.cumsum(singular**2) / (singular**2).sum() > 0.975]
     real = X[y == "F"] @ fine.T
