@@ -49,9 +49,9 @@ class StaGANSampler(BaseOverSampler):
     trained against each other on all classes at once. A part of each class is held out, the
     maximum mean discrepancy (MMD) to it is followed, and the weights with the best MMD are
     kept. ``fit_resample`` gives a part of the new rows by the generator, with the fine detail of
-    real rows, and the others between real rows of the class, varied as rows of the largest class
-    vary. It draws more rows than it needs and leaves out near-copies of training rows and those
-    that other classes' rows surround.
+    real rows, and the others between real rows of the class; all are varied as rows of the largest
+    class vary near them. It draws more rows than it needs and leaves out near-copies of training
+    rows and those that other classes' rows surround.
 
     Read more in the :ref:`user guide <user_guide>`.
 

@@ -78,9 +78,13 @@ def as_pairs(mean):
 
 def overview(table):
     """Mean of the four classifiers by task and sampler, F1 / balanced accuracy."""
-    table = table[table["classifier"].isin(FOUR) & table["task"].isin(TASKS)]
+    table = table[table["task"].isin(TASKS)]
+    failed = table[table["failed"].notna()]
+    table = table[table["classifier"].isin(FOUR)]
     mean = table.groupby(["task", "sampler"], sort=False)[FIGURES].mean()
     pairs = as_pairs(mean).unstack().T
+    for cell in failed[["task", "sampler"]].itertuples(index=False):
+        pairs.loc[cell.sampler, cell.task] = "failed"
     return pairs[[task for task in TASKS if task in pairs]].fillna("not run")
 
 

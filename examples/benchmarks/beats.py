@@ -6,9 +6,10 @@ Run from the project's root, with ``$SKTSGAN_DATA`` naming the folder that holds
 
 Task *scarce* (4000/120/300/40 beats of N/S/V/F for training), default sampler. For the beats that
 the generator draws and for those that ``fit_resample`` adds: MMD^2 to held-out beats, p of the
-permutation test with 300 beats on each side, density, coverage, memorization ratio, and the
-smallest distance to a training beat as a share of the median one between neighbours in the class;
-beside them the same for real held-out beats. Writes a table and a picture beside the documentation.
+permutation test with 300 beats on each side, density, coverage and memorization ratio with as many
+synthetic beats as held-out ones, coverage by all that balance the class, and the smallest distance
+to a training beat as a share of the median one between neighbours in the class; beside them the
+same for real held-out beats. Writes a table and a picture beside the documentation.
 """
 
 import argparse
@@ -59,13 +60,13 @@ def main():
             X_train = split.X_train[split.y_train == label]
             X_real = split.X_test[split.y_test == label]
             half = len(X_real) // 2
-            drawn, _ = sampler.sample(y=[label] * len(X_real), random_state=seed)
+            drawn, _ = sampler.sample(y=[label] * (split.y_train == "N").sum(), random_state=seed)
             sets = {"drawn": (drawn, X_real), "real": (X_real[:half], X_real[half:])}
             if label != "N":
                 order = np.random.default_rng(seed).permutation(
                     np.flatnonzero(added & (y == label))
                 )
-                sets["added"] = (X[order[: len(X_real)]], X_real)
+                sets["added"] = (X[order], X_real)
             rows += [
                 {"class": label, "beats": kind, "seed": seed} | judge(X_train, real, beats)
                 for kind, (beats, real) in sets.items()
@@ -79,8 +80,8 @@ def main():
 
 def judge(X_train, X_real, X_synthetic):
     """Compare synthetic beats of a class with held-out and with training beats."""
-    rows = slice(300)
-    density, coverage = density_coverage(X_real, X_synthetic)
+    rows, as_many = slice(300), slice(len(X_real))
+    density, coverage = density_coverage(X_real, X_synthetic[as_many])
     index = NearestNeighbors(n_neighbors=2).fit(X_train)
     usual = np.median(index.kneighbors(X_train)[0][:, 1])
     return {
@@ -88,7 +89,8 @@ def judge(X_train, X_real, X_synthetic):
         "p (n = 300)": mmd_permutation_test(X_real[rows], X_synthetic[rows], random_state=0)[1],
         "density": density,
         "coverage": coverage,
-        "memorization ratio": memorization_ratio(X_train, X_synthetic, X_held_out=X_real),
+        "coverage by all": density_coverage(X_real, X_synthetic)[1],
+        "memorization ratio": memorization_ratio(X_train, X_synthetic[as_many], X_held_out=X_real),
         "nearest": index.kneighbors(X_synthetic)[0][:, 0].min() / usual,
     }
 

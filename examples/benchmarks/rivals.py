@@ -34,10 +34,9 @@ AEON = ("OHIT", "ESMOTE")
 
 
 def names_of_samplers(split):
-    """Samplers that can be used on a split; aeon's take one lead."""
+    """Samplers for a split; thresholds are tuned where there are two classes."""
     unchanged = UNCHANGED if len(np.unique(split.y_train)) == 2 else UNCHANGED[:2]
-    aeon = AEON if split.n_channels == 1 and _has_aeon() else ()
-    return [*unchanged, *IMBALANCED_LEARN, *aeon, STAGAN]
+    return [*unchanged, *IMBALANCED_LEARN, *(AEON if _has_aeon() else ()), STAGAN]
 
 
 def _has_aeon():
@@ -56,6 +55,7 @@ def resample(name, split, seed, seconds=None):
     # their default, where the rarest class has as many others
     n_neighbors = min(5, np.unique(y, return_counts=True)[1].min() - 1)
     if name in AEON:
+        _check_possible(name, split)
         from aeon.transformations.collection import imbalance
 
         options = {"n_neighbors": n_neighbors} if name == "ESMOTE" else {}
@@ -72,6 +72,15 @@ def resample(name, split, seed, seconds=None):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return sampler.fit_resample(X, y)
+
+
+def _check_possible(name, split):
+    """Refuse what aeon's samplers cannot do; it counts as failed."""
+    if split.n_channels > 1:
+        raise ValueError("It takes one lead.")
+    n_rare = np.sort(np.unique(split.y_train, return_counts=True)[1])[-2]
+    if name == "ESMOTE" and n_rare > 2000:
+        raise ValueError(f"Elastic distances between all pairs of {n_rare} rows would take hours.")
 
 
 class TimeLimit(Callback):
