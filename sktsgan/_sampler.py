@@ -127,8 +127,9 @@ class StaGANSampler(BaseOverSampler):
     patience : int or None, default=10
         Epochs without a better held-out MMD after which training stops.
     selection : {"neighbors"} or None, default="neighbors"
-        Which rows ``fit_resample`` keeps of those it draws: each with a probability, the share of
-        its three nearest real rows that carry the same label. None keeps all but near-copies.
+        Which rows ``fit_resample`` keeps of those it draws: each with a probability, the square
+        root of the share of its three nearest real rows that carry the same label. None keeps all
+        but near-copies.
     interpolation_fraction : float, default=0.75
         Share of the new rows of ``fit_resample`` that lie between a real row of the class and
         one of its five nearest, instead of being generated. They anchor what a classifier sees

@@ -67,8 +67,8 @@ def select_rows(draw, n_rows, label, selection, rng=None):
     selection : NeighborSelection
         Judges them.
     rng : numpy.random.RandomState or None
-        Keeps each row with a probability: the share of its nearest real rows that are of the same
-        class. None keeps all but copies.
+        Keeps each row with a probability: the square root of the share of its nearest real rows
+        that are of the same class. None keeps all but copies.
 
     Returns
     -------
@@ -91,7 +91,7 @@ def select_rows(draw, n_rows, label, selection, rng=None):
         copies = distances <= copy_distance
         right = ~copies
         if rng is not None:
-            right &= rng.uniform(size=len(X)) < votes
+            right &= rng.uniform(size=len(X)) < votes**0.5
         kept.append(X[right])
         rest.append(X[~right])
         rest_votes.append((votes - 2 * copies)[~right])
