@@ -112,3 +112,37 @@ def test_ranks_put_failures_last():
     rows.append(rows[0] | {"sampler": "OHIT"})  # on one task alone, so it has no rank
     ranks = augmentation_report.rank(pd.DataFrame(rows), "macro F1")
     assert ranks["mean rank"].to_dict() == {rivals.STAGAN: 1.5, "SMOTE": 1.5, "ADASYN": 3.0}
+
+
+def test_worth_where_a_rival_was_not_run_on_every_multiple():
+    assert augmentation_report._reached([1, 2, 4], np.array([0.5, np.nan, 0.7]), 0.7) == 4
+
+
+def test_samplers_are_compared_on_the_same_seeds():
+    cells = [("scarce", seed, name) for seed in (0, 1) for name in (rivals.STAGAN, "SMOTE")]
+    cells += [("scarce", 0, rivals.ORIGINAL_RECIPE), ("scarce", 2, "SMOTE"), ("sines", 0, "SMOTE")]
+    table = pd.DataFrame(cells, columns=["task", "seed", "sampler"])
+    kept = augmentation_report.with_common_seeds(table)
+    assert list(kept.itertuples(index=False, name=None)) == [*cells[:4], cells[-1]]
+
+
+def test_what_a_rival_cannot_do_is_said(split):
+    with pytest.raises(ValueError, match="one lead"):
+        rivals.resample("OHIT", split._replace(n_channels=2), seed=0)
+    many = split._replace(y_train=np.repeat(["N", "V"], 2100))
+    with pytest.raises(ValueError, match="pairs of 2100 rows"):
+        rivals.resample("ESMOTE", many, seed=0)
+
+
+def test_against_the_original_recipe():
+    rows = [
+        {"task": "sines", "seed": seed, "sampler": name, "classifier": "CNN"}
+        | dict.fromkeys(augmentation_report.FIGURES, value)
+        for seed, name, value in [
+            (0, rivals.STAGAN, 0.9),
+            (0, rivals.ORIGINAL_RECIPE, 0.7),
+            (1, rivals.STAGAN, 0.1),  # the recipe was not run on this seed
+        ]
+    ]
+    table = augmentation_report.against_original(pd.DataFrame(rows))
+    assert table.loc["sines"].tolist() == [1, "0.900 / 0.900", "0.700 / 0.700"]

@@ -52,7 +52,13 @@ TASKS = {
 }
 # How much would more real beats bring? The rivals on multiples of the rare beats.
 MULTIPLES = {f"scarce x{k}": partial(tasks.scarce, multiple=k) for k in (2, 4, 10)}
-WITH_MULTIPLES = ("none", "RandomOverSampler", "RandomOverSampler, shrinkage 0.3", "SMOTE")
+WITH_MULTIPLES = (
+    "none",
+    "RandomOverSampler",
+    "RandomOverSampler, shrinkage 0.3",
+    "SMOTE",
+    "ESMOTE",
+)
 
 
 def main():

@@ -17,7 +17,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from augmentation import RESULTS, TASKS, WITH_MULTIPLES
-from rivals import STAGAN
+from rivals import ORIGINAL_RECIPE, STAGAN
 from scipy.stats import studentized_range, wilcoxon
 
 FIGURES = ["macro F1", "balanced accuracy"]
@@ -36,10 +36,12 @@ def main():
     confirmed = results[results["seed"] >= args.confirmed_from]
     for name, table in {"scarce": chosen, "scarce confirmed": confirmed}.items():
         write(tabulate(table[table["task"] == "scarce"]), folder, name)
-    write(overview(chosen), folder, "overview")
+    complete = with_common_seeds(chosen)
+    write(overview(complete), folder, "overview")
+    write(against_original(chosen), folder, "original recipe")
     write(compare(chosen), folder, "wilcoxon")
     for figure in FIGURES:
-        ranks = rank(chosen, figure)
+        ranks = rank(complete, figure)
         write(ranks.round(2), folder, f"ranks {figure}")
         draw_ranks(ranks, folder / f"{as_name('ranks ' + figure)}.png", figure)
     write(worth(chosen), folder, "worth")
@@ -74,6 +76,25 @@ def tabulate(table):
 
 def as_pairs(mean):
     return mean.map("{:.3f}".format).agg(" / ".join, axis=1)
+
+
+def with_common_seeds(table):
+    """Keep seeds on which all samplers of a task were run, and all but the original recipe."""
+    table = table[table["sampler"] != ORIGINAL_RECIPE]
+    n_samplers = table.groupby(["task", "seed"])["sampler"].nunique()
+    common = n_samplers[n_samplers == n_samplers.groupby("task").transform("max")].index
+    return table[pd.MultiIndex.from_frame(table[["task", "seed"]]).isin(common)]
+
+
+def against_original(table):
+    """Figures of the default and of the original recipe by task, on the seeds that both have."""
+    table = table[table["task"].isin(TASKS) & table["classifier"].isin(FOUR)]
+    wide = table.groupby(["task", "seed", "sampler"])[FIGURES].mean().unstack()
+    wide = wide.swaplevel(axis=1)[[STAGAN, ORIGINAL_RECIPE]].dropna()
+    mean = wide.groupby("task").mean()
+    pairs = pd.DataFrame({name: as_pairs(mean[name]) for name in (STAGAN, ORIGINAL_RECIPE)})
+    pairs.insert(0, "seeds", wide.groupby("task").size())
+    return pairs.loc[[task for task in TASKS if task in pairs.index]]
 
 
 def overview(table):
@@ -159,7 +180,7 @@ def worth(table):
     rows = {}
     for figure in FIGURES:
         values = mean[figure].unstack()
-        lines = values.loc[list(WITH_MULTIPLES)]
+        lines = values.loc[[name for name in WITH_MULTIPLES if name in values.index]]
         lines.loc["best rival"] = lines.max()
         multiples = sorted((int(task.split(" x")[1]) if " x" in task else 1) for task in values)
         names = ["scarce" if k == 1 else f"scarce x{k}" for k in multiples]
@@ -174,7 +195,8 @@ def worth(table):
 
 def _reached(multiples, values, own):
     """Where the rising line through the values reaches our own, in the logarithm of multiples."""
-    values = np.maximum.accumulate(values)
+    multiples = np.array(multiples)[~np.isnan(values)]
+    values = np.maximum.accumulate(values[~np.isnan(values)])
     if own > values[-1]:
         return f"more than {multiples[-1]}"
     return round(float(np.exp(np.interp(own, values, np.log(multiples)))), 2)
