@@ -21,6 +21,7 @@ from rivals import ORIGINAL_RECIPE, STAGAN
 from scipy.stats import studentized_range, wilcoxon
 
 FIGURES = ["macro F1", "balanced accuracy"]
+REAL = [task for task in TASKS if not task.startswith(("simulated", "sines", "small"))]
 # MiniRocket is reported, and left out of the means: it needs a package that is not always there
 FOUR = ["random forest", "logistic regression", "1-NN", "CNN"]
 
@@ -37,7 +38,9 @@ def main():
     for name, table in {"scarce": chosen, "scarce confirmed": confirmed}.items():
         write(tabulate(table[table["task"] == "scarce"]), folder, name)
     complete = with_common_seeds(chosen)
-    write(overview(complete), folder, "overview")
+    is_real = complete["task"].isin(REAL)
+    write(overview(complete[is_real]), folder, "overview real")
+    write(overview(complete[~is_real]), folder, "overview simulated")
     write(against_original(chosen), folder, "original recipe")
     write(compare(chosen), folder, "wilcoxon")
     for figure in FIGURES:
