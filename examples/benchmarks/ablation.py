@@ -30,7 +30,7 @@ AFTER_TRAINING = {
     "interpolated rows alone": {"interpolation_fraction": 1},
     "half interpolated": {"interpolation_fraction": 0.5},
     "generated rows alone": {"interpolation_fraction": 0},
-    "generated rows alone, nothing else": {
+    "generated rows alone, varied, nothing else": {
         "interpolation_fraction": 0,
         "detail_fraction": 0,
         "selection": None,
