@@ -186,17 +186,18 @@ def test_variation_is_that_of_the_largest_class(quick, beats):
     new, real, donors = X_resampled[sampler.synthetic_mask_], X[y == "F"], X[y == "N"]
     nearest = NearestNeighbors(n_neighbors=6).fit(donors).kneighbors(return_distance=False)
     differences = (donors[:, None] - donors[nearest]).reshape(-1, X.shape[1]).astype(float)
-    differences /= np.linalg.norm(differences, axis=1, keepdims=True)
     for row in new[:3].astype(float):
         nearest = np.argsort(np.linalg.norm(real - row, axis=1))[:20]
         found = np.inf
-        for a, b in itertools.combinations(real[nearest].astype(float), 2):
-            # row - a is a part of b - a and a part of one of the differences, of length 1
-            along, across = (b - a) / np.linalg.norm(b - a), row - a
-            overlap = differences @ along
-            part = (differences @ across - overlap * (across @ along)) / (1 - overlap**2)
-            left = across - part[:, None] * differences
-            found = min(found, np.abs(left - (left @ along)[:, None] * along).max(axis=1).min())
+        for a, b in itertools.permutations(real[nearest].astype(float), 2):
+            # row = a + way (b - a) + step difference, by least squares for each difference
+            along, across = b - a, row - a
+            overlap = differences @ along / (along @ along)
+            rest = differences - overlap[:, None] * along
+            step = np.clip(rest @ across / (rest**2).sum(axis=1), -0.5, 0.5)
+            way = (across - step[:, None] * differences) @ along / (along @ along)
+            left = across - step[:, None] * differences - np.clip(way, 0, 1)[:, None] * along
+            found = min(found, np.abs(left).max(axis=1).min())
         assert found < 1e-5
 
 

@@ -30,8 +30,9 @@ AFTER_TRAINING = {
     "interpolated rows alone": {"interpolation_fraction": 1},
     "half interpolated": {"interpolation_fraction": 0.5},
     "generated rows alone": {"interpolation_fraction": 0},
-    "generated rows alone, varied, nothing else": {
+    "generated rows alone, nothing else": {
         "interpolation_fraction": 0,
+        "variation": 0,
         "detail_fraction": 0,
         "selection": None,
     },

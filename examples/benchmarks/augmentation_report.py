@@ -81,6 +81,11 @@ def as_pairs(mean):
     return mean.map("{:.3f}".format).agg(" / ".join, axis=1)
 
 
+def mean_of_four(table, keys):
+    """Mean figures by `keys` over the four classifiers, in the order of the table."""
+    return table[table["classifier"].isin(FOUR)].groupby(keys, sort=False)[FIGURES].mean()
+
+
 def with_common_seeds(table):
     """Keep seeds on which all samplers of a task were run, and all but the original recipe."""
     table = table[table["sampler"] != ORIGINAL_RECIPE]
@@ -91,8 +96,7 @@ def with_common_seeds(table):
 
 def against_original(table):
     """Figures of the default and of the original recipe by task, on the seeds that both have."""
-    table = table[table["task"].isin(TASKS) & table["classifier"].isin(FOUR)]
-    wide = table.groupby(["task", "seed", "sampler"])[FIGURES].mean().unstack()
+    wide = mean_of_four(table[table["task"].isin(TASKS)], ["task", "seed", "sampler"]).unstack()
     wide = wide.swaplevel(axis=1)[[STAGAN, ORIGINAL_RECIPE]].dropna()
     mean = wide.groupby("task").mean()
     pairs = pd.DataFrame({name: as_pairs(mean[name]) for name in (STAGAN, ORIGINAL_RECIPE)})
@@ -104,9 +108,7 @@ def overview(table):
     """Mean of the four classifiers by task and sampler, F1 / balanced accuracy."""
     table = table[table["task"].isin(TASKS)]
     failed = table[table["failed"].notna()]
-    table = table[table["classifier"].isin(FOUR)]
-    mean = table.groupby(["task", "sampler"], sort=False)[FIGURES].mean()
-    pairs = as_pairs(mean).unstack().T
+    pairs = as_pairs(mean_of_four(table, ["task", "sampler"])).unstack().T
     for cell in failed[["task", "sampler"]].itertuples(index=False):
         pairs.loc[cell.sampler, cell.task] = "failed"
     return pairs[[task for task in TASKS if task in pairs]].fillna("not run")
@@ -176,10 +178,10 @@ def draw_ranks(ranks, path, figure):
 
 def worth(table):
     """At which multiple of the real rare beats the best rival reaches our mean figure."""
-    table = table[table["task"].str.startswith("scarce") & table["classifier"].isin(FOUR)]
+    table = table[table["task"].str.startswith("scarce")]
     seeds = set.intersection(*(set(part["seed"]) for _, part in table.groupby("task")))
     table = table[table["seed"].isin(seeds)]
-    mean = table.groupby(["sampler", "task"])[FIGURES].mean()
+    mean = mean_of_four(table, ["sampler", "task"])
     rows = {}
     for figure in FIGURES:
         values = mean[figure].unstack()

@@ -52,10 +52,11 @@ def resample(name, split, seed, seconds=None):
     X, y = split.X_train, split.y_train
     if name in UNCHANGED:
         return X, y
+    counts = np.sort(np.unique(y, return_counts=True)[1])
     # their default, where the rarest class has as many others
-    n_neighbors = min(5, np.unique(y, return_counts=True)[1].min() - 1)
+    n_neighbors = min(5, counts[0] - 1)
     if name in AEON:
-        _check_possible(name, split)
+        _check_possible(name, split.n_channels, n_rare=counts[-2])
         from aeon.transformations.collection import imbalance
 
         options = {"n_neighbors": n_neighbors} if name == "ESMOTE" else {}
@@ -74,11 +75,10 @@ def resample(name, split, seed, seconds=None):
         return sampler.fit_resample(X, y)
 
 
-def _check_possible(name, split):
+def _check_possible(name, n_channels, n_rare):
     """Refuse what aeon's samplers cannot do; it counts as failed."""
-    if split.n_channels > 1:
+    if n_channels > 1:
         raise ValueError("It takes one lead.")
-    n_rare = np.sort(np.unique(split.y_train, return_counts=True)[1])[-2]
     if name == "ESMOTE" and n_rare > 2000:
         raise ValueError(f"Elastic distances between all pairs of {n_rare} rows would take hours.")
 
