@@ -146,3 +146,11 @@ def test_against_the_original_recipe():
     ]
     table = augmentation_report.against_original(pd.DataFrame(rows))
     assert table.loc["sines"].tolist() == [1, "0.900 / 0.900", "0.700 / 0.700"]
+
+
+def test_the_original_recipe_gives_what_its_generator_draws():
+    parameters = rivals.StaGANSampler(**rivals.recipe(1.0)).get_params()
+    assert parameters["selection"] is None
+    for part in ("interpolation", "detail", "replicate"):
+        assert parameters[f"{part}_fraction"] == 0
+    assert parameters["variation"] == 0

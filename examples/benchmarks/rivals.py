@@ -124,6 +124,8 @@ def recipe(seconds):
         "validation_fraction": 0,
         "selection": None,
         "interpolation_fraction": 0,
+        "variation": 0,
+        "detail_fraction": 0,
         "callbacks": [TimeLimit(seconds)],
     }
 
