@@ -1,53 +1,265 @@
-"""The display: what is drawn, with which units."""
+"""The displays: what is drawn, with which units, where, and how it looks."""
+
+import io
+import sys
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from PIL import Image
 
 from sktsgan.datasets import make_heartbeats
-from sktsgan.plotting import SignalDisplay
+from sktsgan.metrics import maximum_mean_discrepancy, mmd_permutation_test
+from sktsgan.plotting import EmbeddingDisplay, MMDDisplay, SignalDisplay, TrainingCurveDisplay
+
+BASELINES = Path(__file__).parent / "baselines"
+PAIRS = [SignalDisplay, EmbeddingDisplay, MMDDisplay]
 
 
 @pytest.fixture(autouse=True)
-def closed():
+def closed(monkeypatch):
+    monkeypatch.setattr(plt, "show", lambda *args, **kwargs: pytest.fail("a display was shown"))
     yield
     plt.close("all")
 
 
-def test_what_is_drawn(beats):
+def test_signals(beats):
     X, y = beats
     display = SignalDisplay.from_arrays(X, y, X[::2], y[::2], fs=90, start=-0.3, n_traces=5)
-    assert display.axes_.shape == (3, 2)
-    for ax in display.axes_.flat:
+    assert display.ax_.shape == (3, 2)
+    for ax in display.ax_.flat:
         assert len(ax.lines) == 6  # five traces and the median
         assert len(ax.collections) == 1
-    assert display.axes_[0, 0].get_ylabel() == "amplitude (mV)"
-    assert display.axes_[-1, 1].get_xlabel() == "time (s)"
-    assert display.axes_[0, 1].get_title() == "class F, synthetic"
-    median = display.axes_[1, 0].lines[-1]
+    assert display.ax_[0, 0].get_ylabel() == "amplitude (mV)"
+    assert display.ax_[-1, 1].get_xlabel() == "time (s)"
+    assert display.ax_[0, 1].get_title() == "class F, synthetic"
+    median = display.ax_[1, 0].lines[-1]
     np.testing.assert_allclose(median.get_xdata()[:2], [-0.3, -0.3 + 1 / 90])
     np.testing.assert_allclose(median.get_ydata(), np.median(X[y == "N"], axis=0))
-    assert len(display.figure_.legends) == 1
+    names = [text.get_text() for text in display.ax_[0, 0].get_legend().texts]
+    assert names == ["5 % to 95 %", "single signals", "median"]
+    assert len(plt.get_fignums()) == 1
 
 
-def test_from_estimator_on_a_given_figure(trained, beats):
-    figure = plt.figure()
-    display = SignalDisplay.from_estimator(trained, *beats, fs=90, figure=figure)
-    assert display.figure_ is figure
-    assert plt.get_fignums() == [figure.number]
+def test_no_traces(beats):
+    display = SignalDisplay.from_arrays(*beats, *beats, n_traces=0)
+    assert len(display.ax_[0, 0].lines) == 1
 
 
 def test_several_leads_and_an_empty_class():
     X, y = make_heartbeats(40, classes=("N", "V"), weights=[1, 1], n_channels=2, random_state=0)
     display = SignalDisplay.from_arrays(X, y, X[y == "N"], y[y == "N"])
-    assert display.axes_.shape == (4, 2)
-    assert display.axes_[1, 0].get_title() == "class N, lead 2, real"
-    assert display.axes_[3, 1].texts[0].get_text() == "none"
+    assert display.ax_.shape == (4, 2)
+    assert display.ax_[1, 0].get_title() == "class N, lead 2, real"
+    assert display.ax_[3, 1].texts[0].get_text() == "none"
     flat = SignalDisplay.from_arrays(X.reshape(40, -1), y, X, y, n_channels=2)
-    assert flat.axes_.shape == (4, 2)
+    assert flat.ax_.shape == (4, 2)
 
 
-def test_bad_shapes(beats):
+def test_embedding(beats):
     X, y = beats
-    with pytest.raises(ValueError, match="same number of channels and timepoints"):
+    display = EmbeddingDisplay.from_arrays(X[::2], y[::2], X[1::2], y[1::2], max_samples=30)
+    assert display.ax_.shape == (1, 3)
+    for ax, label in zip(display.ax_.flat, "FNV", strict=True):
+        real, synthetic = ax.collections
+        assert len(real.get_offsets()) == min(30, (y[::2] == label).sum())
+        assert len(synthetic.get_offsets()) == min(30, (y[1::2] == label).sum())
+        assert ax.get_title() == f"class {label}"
+        assert ax.get_xlabel().endswith("% of variance)")
+    assert len(display.ax_[0, 0].get_legend().texts) == 2
+
+
+def test_embedding_keeps_distances_in_a_plane(rng):
+    plane = rng.normal(size=(40, 2)) @ np.linalg.qr(rng.normal(size=(20, 2)))[0].T
+    y = np.zeros(20)
+    display = EmbeddingDisplay.from_arrays(plane[:20], y, plane[20:], y)
+    points = np.concatenate([display.points_real[0.0], display.points_synthetic[0.0]])
+    expected = np.linalg.norm(plane[:, None] - plane[None], axis=2)
+    np.testing.assert_allclose(np.linalg.norm(points[:, None] - points[None], axis=2), expected)
+
+
+def test_embedding_by_neighbours_tells_groups_apart(rng):
+    X = rng.normal(size=(60, 5)) + np.repeat([[0], [50]], 30, axis=0)
+    y = np.zeros(60)
+    display = EmbeddingDisplay.from_arrays(X[::2], y[::2], X[1::2], y[1::2], method="tsne")
+    first, second = np.split(display.points_real[0.0], 2)
+    assert np.linalg.norm(first - first.mean(0), axis=1).max() < np.linalg.norm(
+        first.mean(0) - second.mean(0)
+    )
+    assert display.ax_[0, 0].get_xlabel() == "t-SNE 1"
+
+
+@pytest.mark.parametrize("method", ["pca", "tsne"])
+@pytest.mark.parametrize("n_synthetic", [0, 1, 2])
+def test_embedding_of_few_rows(method, n_synthetic):
+    X, y = np.arange(12.0).reshape(3, 4), ["b"] * (3 - n_synthetic) + ["a"] * n_synthetic
+    display = EmbeddingDisplay.from_arrays(X[:1], ["a"], X, y, method=method)
+    assert np.isfinite(display.points_real["a"]).all()
+    assert display.points_synthetic["a"].shape == (n_synthetic, 2)
+
+
+def test_five_classes_take_two_lines(rng):
+    X, y = rng.normal(size=(50, 8)), np.repeat(range(5), 10)
+    display = EmbeddingDisplay.from_arrays(X, y, X, y)
+    assert display.ax_.shape == (2, 4)
+    assert not display.ax_[1, 1].axison
+
+
+def test_training_curves(trained):
+    display = TrainingCurveDisplay.from_estimator(trained)
+    losses, mmd = display.ax_.ravel()
+    assert [line.get_label() for line in losses.lines] == [
+        "discriminator", "generator", f"kept: iteration {trained.best_iter_}",
+    ]  # fmt: skip
+    assert len(mmd.lines) == 2
+    assert mmd.get_xlabel() == "iteration (generator steps)"
+    np.testing.assert_array_equal(display.iterations, [100, 200, 300, 400])
+    best = display.mmd[display.iterations == trained.best_iter_]
+    assert best == min(display.mmd) == pytest.approx(-trained.best_score_)
+
+
+def test_training_curves_by_class(quick, beats):
+    sampler = quick(conditioning="per_class", validation_fraction=0).fit(*beats)
+    display = TrainingCurveDisplay.from_estimator(sampler, label="V")
+    assert display.ax_.shape == (1, 1)
+    with pytest.raises(ValueError, match=r"'label' must be one of \['F', 'N', 'V'\].*Got None"):
+        TrainingCurveDisplay.from_estimator(sampler)
+
+
+def test_training_that_did_not_happen(quick, beats):
+    X, y = beats
+    few = np.concatenate([np.flatnonzero(y == label)[:5] for label in "NV"])
+    with pytest.warns(UserWarning, match="fewer than the 20"):
+        sampler = quick().fit(X[few], y[few])
+    with pytest.raises(ValueError, match="'sampler' must have trained a net"):
+        TrainingCurveDisplay.from_estimator(sampler)
+
+
+def test_training_curve_that_ends_below_zero():
+    display = TrainingCurveDisplay.from_arrays([1, 2], [1, 1], [1, 1], mmd=[0.1, -0.001])
+    assert display.ax_[1, 0].get_yscale() == "symlog"
+    with pytest.raises(ValueError, match=r"one value for each epoch. Got \[2, 1, 2\]"):
+        TrainingCurveDisplay.from_arrays([1, 2], [1], [1, 1])
+
+
+def test_mmd(beats):
+    X, y = beats
+    X_other, y_other = make_heartbeats(
+        300, classes=("N", "V", "F"), weights=[1, 1, 1], n_timepoints=64, fs=90, random_state=1
+    )
+    X_other[y_other == "V"] += 1
+    display = MMDDisplay.from_arrays(X, y, X_other, y_other)
+    assert display.labels == ["F", "N", "V"]
+    expected = maximum_mean_discrepancy(X[y == "V"], X_other[y_other == "V"])
+    assert display.mmd[2] == pytest.approx(expected, rel=1e-4)
+    low, high = display.bands.T
+    assert (low < 0).all()
+    assert (high > 0).all()
+    assert (np.diff(display.mmd_real, axis=1) > 0).all()
+    assert (np.abs(display.mmd_real[:, 1]) < high).all()
+    assert (display.mmd > high).tolist() == [
+        mmd_permutation_test(
+            X[y == label], X_other[y_other == label], random_state=0
+        ).p_value < 0.05
+        for label in "FNV"
+    ]  # fmt: skip
+    assert display.ax_.get_ylabel() == "MMD$^2$ to real signals"
+    assert [tick.get_text() for tick in display.ax_.get_xticklabels()] == ["F", "N", "V"]
+    assert len(display.ax_.patches) == 3
+    assert len(display.ax_.get_legend().texts) == 3
+
+
+def test_mmd_of_too_few_rows(beats):
+    X, y = beats
+    keep = (y != "F") | (np.cumsum(y == "F") == 1)
+    with pytest.raises(ValueError, match="2 synthetic signals. Class 'F' has 40 and 1"):
+        MMDDisplay.from_arrays(X, y, X[keep], y[keep])
+
+
+@pytest.mark.parametrize("display", PAIRS)
+def test_from_estimator_draws_what_the_sampler_gives(display, trained, beats):
+    X, y = beats[0][::4], beats[1][::4]
+    axes = plt.figure().subplots(1, 2)
+    shown = display.from_estimator(trained, X, y, random_state=3, ax=axes[0])
+    expected = display.from_arrays(X, y, *trained.sample(y=y, random_state=3))
+    for name in ("X_synthetic", "points_synthetic", "mmd"):
+        if hasattr(shown, name):
+            np.testing.assert_equal(getattr(shown, name), getattr(expected, name))
+
+
+@pytest.mark.parametrize("display", PAIRS)
+def test_given_axes_are_used(display, beats):
+    X, y = beats
+    figure, axes = plt.subplots(1, 2)
+    shown = display.from_arrays(X, y, X, y, ax=axes[1])
+    assert shown.figure_ is figure
+    assert plt.get_fignums() == [figure.number]
+    assert not axes[0].lines
+    if display is not MMDDisplay:
+        figure, axes = plt.subplots(*shown.ax_.shape)
+        assert shown.plot(ax=axes).ax_[-1, -1] is np.atleast_2d(axes)[-1, -1]
+        with pytest.raises(ValueError, match=r"'ax' must be one Axes or \d"):
+            shown.plot(ax=np.ravel(axes)[:2])
+        with pytest.raises(ValueError, match="made by 'subplots'"):
+            shown.plot(ax=plt.figure().add_axes((0, 0, 1, 1)))
+
+
+def test_bad_arrays(beats):
+    X, y = beats
+    with pytest.raises(ValueError, match="same number of timepoints. Got 64 and 63"):
         SignalDisplay.from_arrays(X, y, X[:, 1:], y)
+    with pytest.raises(ValueError, match="same number of channels and timepoints"):
+        SignalDisplay.from_arrays(X.reshape(-1, 2, 32), y, X, y)
+    with pytest.raises(ValueError, match="'y_synthetic' must be one for each row"):
+        EmbeddingDisplay.from_arrays(X, y, X, y[1:])
+    with pytest.raises(ValueError, match="'method' must be 'pca' or 'tsne'. Got 'umap'"):
+        EmbeddingDisplay.from_arrays(X, y, X, y, method="umap")
+
+
+def draw_baselines():
+    """Draw three displays on the same beats; the picture of each, by name."""
+    X, y = make_heartbeats(300, weights=[4, 1, 1, 1], n_timepoints=64, fs=90, random_state=0)
+    sets = X[::2], y[::2], X[1::2], y[1::2]
+    displays = {
+        "signals": SignalDisplay.from_arrays(*sets, fs=90),
+        "embedding": EmbeddingDisplay.from_arrays(*sets),
+        "mmd": MMDDisplay.from_arrays(*sets),
+    }
+    return {name: picture(display.figure_) for name, display in displays.items()}
+
+
+def picture(figure):
+    """Draw without any text, so that fonts make no difference, small and in grey."""
+    for ax in figure.axes:
+        ax.set(title="", xlabel="", ylabel="", xticklabels=[], yticklabels=[])
+        if ax.get_legend():
+            ax.get_legend().remove()
+    file = io.BytesIO()
+    figure.savefig(file, dpi=40)
+    return np.asarray(Image.open(file).convert("L"), dtype=float)
+
+
+def test_pictures_are_as_they_were_when_looked_at():
+    drawn = draw_baselines()
+    for name, image in drawn.items():
+        stored = np.asarray(Image.open(BASELINES / f"{name}.png").convert("L"), dtype=float)
+        assert image.shape == stored.shape, name
+        assert difference(image, stored) < 1, name
+    # the tolerance is one that other data does not pass
+    plt.close("all")
+    X, y = make_heartbeats(300, weights=[4, 1, 1, 1], n_timepoints=64, fs=90, random_state=1)
+    other = picture(SignalDisplay.from_arrays(X, y, X, y, fs=90).figure_)
+    assert difference(other, drawn["signals"]) > 2
+
+
+def difference(image, stored):
+    """Mean difference in steps of grey, of 255."""
+    return np.abs(image - stored).mean()
+
+
+if __name__ == "__main__":  # stores the baselines: python -m tests.test_plotting
+    BASELINES.mkdir(exist_ok=True)
+    for name, image in draw_baselines().items():
+        Image.fromarray(image.astype(np.uint8)).save(BASELINES / f"{name}.png")
+    sys.exit()

@@ -187,15 +187,47 @@ def mmd_permutation_test(
         raise ValueError(
             f"'n_permutations' must be a whole number of at least 1. Got {n_permutations!r}."
         )
-    X_real, X_synthetic = check_pair(X_real, X_synthetic, min_rows=2)
-    rows = torch.cat([as_tensor(X) for X in (X_real, X_synthetic)])
-    bandwidth = _check_bandwidth(bandwidth, rows)
-    rng = check_random_state(random_state)
-    is_real = np.arange(len(rows)) < len(X_real)
-    labels = _permute(is_real, groups, n_permutations, rng)
-    values = _permuted_discrepancies(_kernel_matrix(rows, bandwidth), labels)
+    values = permuted_discrepancies(
+        *check_pair(X_real, X_synthetic, min_rows=2),
+        n_permutations,
+        groups=groups,
+        bandwidth=bandwidth,
+        rng=check_random_state(random_state),
+    )
     b = int((values[1:] >= values[0]).sum())
     return MMDTest(float(values[0]), (1 + b) / (1 + n_permutations))
+
+
+def permuted_discrepancies(
+    X_real, X_synthetic, n_permutations, *, groups=None, bandwidth=None, rng
+):
+    """Compute MMD^2 for the true labels and for permuted ones.
+
+    Parameters
+    ----------
+    X_real : ndarray of shape (n_real, ...)
+        Real rows.
+    X_synthetic : ndarray of shape (n_synthetic, ...)
+        Synthetic rows.
+    n_permutations : int
+        Number of permutations.
+    groups : array-like of shape (n_real + n_synthetic,), default=None
+        As in :func:`mmd_permutation_test`.
+    bandwidth : float, default=None
+        By default the median distance between the rows of both sets.
+    rng : numpy.random.RandomState
+        Permutes.
+
+    Returns
+    -------
+    ndarray of shape (1 + n_permutations,)
+        MMD^2, that of the true labels first.
+    """
+    rows = torch.cat([as_tensor(X) for X in (X_real, X_synthetic)])
+    bandwidth = _check_bandwidth(bandwidth, rows)
+    is_real = np.arange(len(rows)) < len(X_real)
+    labels = _permute(is_real, groups, n_permutations, rng)
+    return _permuted_discrepancies(_kernel_matrix(rows, bandwidth), labels).numpy()
 
 
 def median_bandwidth(X_real):

@@ -1,17 +1,20 @@
-"""Pictures of real and synthetic signals."""
+"""SignalDisplay: the signals themselves."""
 
 import numpy as np
 
 from sktsgan._signals import as_signals
+from sktsgan.plotting._panels import (
+    REAL,
+    SYNTHETIC,
+    PairDisplay,
+    check_sets,
+    legend_above,
+    make_panels,
+)
 
-__all__ = ["SignalDisplay"]
 
-# Okabe and Ito's blue and vermilion: told apart by the colour-blind, and in grey.
-_REAL, _SYNTHETIC = "#0072B2", "#D55E00"
-
-
-class SignalDisplay:
-    """Real and synthetic signals of each class, one above the other.
+class SignalDisplay(PairDisplay):
+    """Real and synthetic signals of each class, side by side.
 
     Make it with :meth:`from_arrays` or :meth:`from_estimator`. Each row of axes shows a class
     (and lead); the left column has real signals, the right one synthetic signals: their median,
@@ -28,18 +31,19 @@ class SignalDisplay:
     y_synthetic : ndarray of shape (n_samples,)
         Their labels.
     time : ndarray of shape (n_timepoints,)
-        Time of each point.
+        Time of each point in s.
 
     Attributes
     ----------
-    axes_ : ndarray of Axes of shape (n_classes * n_channels, 2)
+    ax_ : ndarray of Axes of shape (n_classes * n_channels, 2)
         Where it is drawn, after ``plot``.
     figure_ : Figure
         The figure of the axes.
 
     See Also
     --------
-    sktsgan.MMDScorer : What a picture cannot show, as a number.
+    EmbeddingDisplay : All signals at once, as points.
+    MMDDisplay : What a picture cannot show, as a number.
 
     Examples
     --------
@@ -48,7 +52,7 @@ class SignalDisplay:
     >>> from sktsgan.plotting import SignalDisplay
     >>> X, y = make_heartbeats(200, random_state=0)
     >>> display = SignalDisplay.from_arrays(X, y, X[::2], y[::2], fs=180)
-    >>> display.axes_.shape
+    >>> display.ax_.shape
     (4, 2)
     >>> plt.close(display.figure_)
     """
@@ -99,81 +103,59 @@ class SignalDisplay:
         -------
         SignalDisplay
             The display, drawn.
+
+        Raises
+        ------
+        ValueError
+            If the arrays do not fit together.
         """
-        X_real, X_synthetic = (as_signals(np.asarray(X), n_channels) for X in (X_real, X_synthetic))
+        X_real, y_real, X_synthetic, y_synthetic = check_sets(
+            X_real, y_real, X_synthetic, y_synthetic
+        )
+        X_real, X_synthetic = (as_signals(X, n_channels) for X in (X_real, X_synthetic))
         if X_real.shape[1:] != X_synthetic.shape[1:]:
             raise ValueError(
                 "'X_real' and 'X_synthetic' must have the same number of channels and "
                 f"timepoints. Got {X_real.shape[1:]} and {X_synthetic.shape[1:]}."
             )
         time = start + np.arange(X_real.shape[2]) / fs
-        display = cls(X_real, np.asarray(y_real), X_synthetic, np.asarray(y_synthetic), time=time)
-        return display.plot(**kwargs)
+        return cls(X_real, y_real, X_synthetic, y_synthetic, time=time).plot(**kwargs)
 
-    @classmethod
-    def from_estimator(cls, sampler, X, y, *, random_state=0, **kwargs):
-        """Draw given real signals beside as many of a fitted sampler.
+    def plot(self, ax=None, *, n_traces=8, unit="mV"):
+        """Draw.
 
         Parameters
         ----------
-        sampler : StaGANSampler
-            Fitted.
-        X : array-like
-            Real signals, best such that the sampler was not fitted on.
-        y : array-like of shape (n_samples,)
-            Their labels.
-        random_state : int or RandomState instance, default=0
-            Seeds the draw.
-        **kwargs : dict
-            Passed to :meth:`from_arrays`.
-
-        Returns
-        -------
-        SignalDisplay
-            The display, drawn.
-        """
-        X_synthetic, y_synthetic = sampler.sample(y=y, random_state=random_state)
-        return cls.from_arrays(X, y, X_synthetic, y_synthetic, **kwargs)
-
-    def plot(self, *, n_traces=8, unit="mV", figure=None):
-        """Draw on a figure.
-
-        Parameters
-        ----------
+        ax : Axes or array of Axes of shape (n_classes * n_channels, 2), default=None
+            Where to draw; one Axes gives its place to all. By default a new figure is made.
         n_traces : int, default=8
             Single traces in each axes.
         unit : str, default="mV"
             Unit of the amplitudes.
-        figure : Figure, default=None
-            Empty figure to draw on; by default a new one.
 
         Returns
         -------
         SignalDisplay
             The display itself.
         """
-        import matplotlib.pyplot as plt
-
         labels, n_channels = np.unique(self.y_real), self.X_real.shape[1]
         panels = [(label, channel) for label in labels for channel in range(n_channels)]
-        if figure is None:
-            figure = plt.figure(figsize=(8, 1 + 1.8 * len(panels)), layout="constrained")
-        self.figure_ = figure
-        self.axes_ = figure.subplots(len(panels), 2, sharex=True, sharey="row", squeeze=False)
+        size = (8, 1 + 1.8 * len(panels))
+        self.ax_ = make_panels(ax, len(panels), 2, size, sharex=True, sharey="row")
+        self.figure_ = self.ax_[0, 0].figure
         sets = (
-            ("real", self.X_real, self.y_real, _REAL),
-            ("synthetic", self.X_synthetic, self.y_synthetic, _SYNTHETIC),
+            ("real", self.X_real, self.y_real, REAL),
+            ("synthetic", self.X_synthetic, self.y_synthetic, SYNTHETIC),
         )
-        for (label, channel), axes in zip(panels, self.axes_, strict=True):
+        for (label, channel), axes in zip(panels, self.ax_, strict=True):
             lead = f", lead {channel + 1}" if n_channels > 1 else ""
-            for ax, (kind, X, y, color) in zip(axes, sets, strict=True):
-                self._draw_signals(ax, X[y == label, channel], color, n_traces)
-                ax.set_title(f"class {label}{lead}, {kind}", fontsize="medium")
+            for axis, (kind, X, y, color) in zip(axes, sets, strict=True):
+                self._draw_signals(axis, X[y == label, channel], color, n_traces)
+                axis.set_title(f"class {label}{lead}, {kind}", fontsize="medium")
             axes[0].set_ylabel(f"amplitude ({unit})")
-        for ax in self.axes_[-1]:
-            ax.set_xlabel("time (s)")
-        handles, names = self.axes_[0, 0].get_legend_handles_labels()
-        figure.legend(handles, names, loc="outside upper center", ncols=3, frameon=False)
+        for axis in self.ax_[-1]:
+            axis.set_xlabel("time (s)")
+        legend_above(self.ax_[0, 0])
         return self
 
     def _draw_signals(self, ax, X, color, n_traces):
@@ -187,5 +169,6 @@ class SignalDisplay:
         )
         for trace in X[:n_traces]:
             (line,) = ax.plot(self.time, trace, color=color, alpha=0.45, linewidth=0.7)
-        line.set_label("single signals")
+        if n_traces:
+            line.set_label("single signals")
         ax.plot(self.time, median, color="black", linewidth=1.5, label="median")

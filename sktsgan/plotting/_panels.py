@@ -1,0 +1,150 @@
+"""What all displays share: colours, rows by class, and where to draw."""
+
+import numpy as np
+
+from sktsgan.metrics._rows import check_groups, check_pair
+
+# Okabe and Ito's blue and vermilion: told apart by the colour-blind. Of one lightness nearly, so
+# that marks and dashes tell them apart in grey.
+REAL, SYNTHETIC = "#0072B2", "#D55E00"
+
+
+class PairDisplay:
+    """Base of displays that show real beside synthetic signals, class by class."""
+
+    @classmethod
+    def from_estimator(cls, sampler, X, y, *, random_state=0, **kwargs):
+        """Draw given real signals and as many of a fitted sampler.
+
+        Parameters
+        ----------
+        sampler : StaGANSampler
+            Fitted.
+        X : array-like of shape (n_samples, n_features) or (n_samples, n_channels, n_timepoints)
+            Real signals, best such that the sampler was not fitted on.
+        y : array-like of shape (n_samples,)
+            Their labels, seen in ``fit``.
+        random_state : int or RandomState instance, default=0
+            Seeds the draw.
+        **kwargs : dict
+            Passed to ``from_arrays``.
+
+        Returns
+        -------
+        display
+            The display, drawn.
+        """
+        X_synthetic, y_synthetic = sampler.sample(y=y, random_state=random_state)
+        return cls.from_arrays(X, y, X_synthetic, y_synthetic, **kwargs)
+
+
+def check_sets(X_real, y_real, X_synthetic, y_synthetic):
+    """Return both sets of rows and their labels as arrays that fit together.
+
+    Parameters
+    ----------
+    X_real : array-like of shape (n_samples, n_features) or (n_samples, n_channels, n_timepoints)
+        Real rows.
+    y_real : array-like of shape (n_samples,)
+        Their labels.
+    X_synthetic : array-like of shape (n_samples, ...)
+        Synthetic rows.
+    y_synthetic : array-like of shape (n_samples,)
+        Their labels.
+
+    Returns
+    -------
+    tuple of ndarray
+        The four of them.
+
+    Raises
+    ------
+    ValueError
+        If rows and labels do not match in number, or real and synthetic rows in shape.
+    """
+    X_real, X_synthetic = np.asarray(X_real), np.asarray(X_synthetic)
+    check_pair(X_real, X_synthetic)
+    y_real = check_groups(y_real, len(X_real), "X_real", "y_real")
+    y_synthetic = check_groups(y_synthetic, len(X_synthetic), "X_synthetic", "y_synthetic")
+    return X_real, y_real, X_synthetic, y_synthetic
+
+
+def choose_rows(X, is_member, max_samples, rng):
+    """Return the rows of a class, or so many of them, chosen at random.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, ...)
+        Rows.
+    is_member : ndarray of bool of shape (n_samples,)
+        Which are of the class.
+    max_samples : int
+        How many at most.
+    rng : numpy.random.RandomState
+        Chooses.
+
+    Returns
+    -------
+    ndarray of shape (n_chosen, ...)
+        The rows.
+    """
+    return X[np.sort(rng.permutation(np.flatnonzero(is_member))[:max_samples])]
+
+
+def make_panels(ax, n_rows, n_columns, size, **sharing):
+    """Return axes to draw on: a new figure's, those given, or a grid in the place of one.
+
+    Parameters
+    ----------
+    ax : Axes, array of Axes or None
+        Where to draw; None makes a figure.
+    n_rows, n_columns : int
+        Shape of the grid.
+    size : tuple of two floats
+        Width and height of a new figure, in inches.
+    **sharing : dict
+        Passed to ``subplots``.
+
+    Returns
+    -------
+    ndarray of Axes of shape (n_rows, n_columns)
+        The axes.
+
+    Raises
+    ------
+    ValueError
+        If another number of axes was given than is needed, or one that has no place in a grid.
+    """
+    import matplotlib.pyplot as plt
+
+    if ax is None:
+        figure = plt.figure(figsize=size, layout="constrained")
+        return figure.subplots(n_rows, n_columns, squeeze=False, **sharing)
+    given = np.atleast_1d(np.asarray(ax, dtype=object))
+    if given.size == n_rows * n_columns:
+        return given.reshape(n_rows, n_columns)
+    if given.size > 1:
+        raise ValueError(
+            f"'ax' must be one Axes or {n_rows * n_columns}, {n_rows} x {n_columns}. "
+            f"Got {given.size}."
+        )
+    (outer,) = given.ravel()
+    if outer.get_subplotspec() is None:
+        raise ValueError("'ax' must be made by 'subplots', to be split. Got one without a grid.")
+    outer.set_axis_off()
+    grid = outer.get_subplotspec().subgridspec(n_rows, n_columns)
+    return grid.subplots(squeeze=False, **sharing)
+
+
+def legend_above(ax, **kwargs):
+    """Put the legend above the axes and their title, where it hides no data.
+
+    Parameters
+    ----------
+    ax : Axes
+        The axes.
+    **kwargs : dict
+        Passed to ``legend``.
+    """
+    kwargs = {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 2.2} | kwargs
+    ax.legend(**kwargs, ncols=4, frameon=False, fontsize="small", borderpad=0)
