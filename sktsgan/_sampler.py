@@ -222,6 +222,12 @@ class StaGANSampler(BaseOverSampler):
     ((3, 128), ['V', 'V', 'N'])
     """
 
+    # scikit-learn's diagrams link to it
+    _doc_link_module = "sktsgan"
+    _doc_link_template = (
+        "https://sktsgan.readthedocs.io/en/latest/generated/sktsgan.StaGANSampler.html"
+    )
+
     _parameter_constraints: dict = {  # noqa: RUF012 (scikit-learn's)
         **BaseOverSampler._parameter_constraints,
         "generator": [StrOptions({"bilstm", "lstm"}), callable],

@@ -54,6 +54,10 @@ class MMDScorer(BaseEstimator):
     True
     """
 
+    # scikit-learn's diagrams link to it
+    _doc_link_module = "sktsgan"
+    _doc_link_template = "https://sktsgan.readthedocs.io/en/latest/generated/sktsgan.MMDScorer.html"
+
     def __init__(self, average="macro", *, n_samples=None, random_state=0):
         self.average = average
         self.n_samples = n_samples

@@ -25,7 +25,8 @@ class EmbeddingDisplay(PairDisplay):
     Make it with :meth:`from_arrays` or :meth:`from_estimator`. The plane is found for the real
     and the synthetic signals of a class together. Where the two clouds do not cover each
     other, shapes are missing or wrong; where they do, the finest detail may still differ, as a
-    plane shows only the largest differences.
+    plane shows only the largest differences. The plane is that of the two leading principal
+    components, or t-SNE's [1]_.
 
     Parameters
     ----------
@@ -96,7 +97,7 @@ class EmbeddingDisplay(PairDisplay):
         y_synthetic : array-like of shape (n_samples,)
             Their labels.
         method : {"pca", "tsne"}, default="pca"
-            Principal components keep distances as far as a plane can; t-SNE [1]_ keeps neighbours
+            Principal components keep distances as far as a plane can; t-SNE keeps neighbours
             together, and distances between groups mean nothing in it.
         max_samples : int, default=500
             Signals of a class and kind that are drawn at most, chosen at random.
