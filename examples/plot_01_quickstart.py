@@ -23,6 +23,7 @@ from sktsgan.datasets import fetch_mitbih, make_heartbeats
 
 if "SKTSGAN_DATA" in os.environ:  # real beats
     X, y = fetch_mitbih(subset="DS1", return_X_y=True)
+    X, y = X[y != "Q"], y[y != "Q"]  # the unclassifiable ones are a handful
 else:
     X, y = make_heartbeats(6000, weights=[0.80, 0.06, 0.09, 0.05], random_state=0)
 X_train, X_test, y_train, y_test = train_test_split(

@@ -22,7 +22,8 @@ from sktsgan.datasets import fetch_mitbih, make_heartbeats
 
 if "SKTSGAN_DATA" in os.environ:  # real beats, every tenth normal one
     beats = fetch_mitbih(subset="DS1", fs=90)
-    kept = np.flatnonzero((beats.target != "N") | (np.arange(len(beats.target)) % 10 == 0))
+    thinned = np.arange(len(beats.target)) % 10 == 0
+    kept = np.flatnonzero(np.isin(beats.target, ["S", "V", "F"]) | thinned & (beats.target == "N"))
     kept = kept[::2]
     X, y, groups = beats.data[kept], beats.target[kept], beats.record[kept]
 else:

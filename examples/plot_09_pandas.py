@@ -21,6 +21,7 @@ from sktsgan.datasets import fetch_mitbih, make_heartbeats
 
 if "SKTSGAN_DATA" in os.environ:  # real beats
     X, y = fetch_mitbih(subset="DS1", fs=90, return_X_y=True)
+    X, y = X[y != "Q"], y[y != "Q"]  # the unclassifiable ones are a handful
 else:
     X, y = make_heartbeats(
         4000, weights=[0.75, 0.1, 0.1, 0.05], n_timepoints=64, fs=90, random_state=0
