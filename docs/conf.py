@@ -82,6 +82,8 @@ sphinx_gallery_conf = {
     "show_signature": False,
     "matplotlib_animations": False,
     "min_reported_time": 1,
+    # the diagram of a pipeline is shown, the name of a display is not
+    "capture_repr": ("_repr_html_",),
     # a page whose example fails is no page
     "abort_on_example_error": True,
     "only_warn_on_example_error": False,
