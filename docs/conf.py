@@ -82,6 +82,7 @@ sphinx_gallery_conf = {
     "show_signature": False,
     "matplotlib_animations": False,
     "min_reported_time": 1,
+    "write_computation_times": False,
     # the diagram of a pipeline is shown, the name of a display is not
     "capture_repr": ("_repr_html_",),
     # a page whose example fails is no page
