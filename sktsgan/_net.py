@@ -12,9 +12,10 @@ from tqdm.auto import tqdm
 from sktsgan._threads import side_by_side
 from sktsgan.losses import gradient_penalty
 from sktsgan.metrics._mmd import maximum_mean_discrepancy, median_bandwidth
+from sktsgan.networks import LSTMGenerator
 
-# Rows generated at a time: enough to keep two cores busy, little memory at any length.
-_CHUNK = 1024
+# Rows that a core generates at a time: more of them leave its cache, and are slower.
+_CHUNK = 256
 # Rows of a class that are compared with the held-out ones.
 _N_COMPARED = 500
 # A loss of this size is no loss any more.
@@ -192,9 +193,10 @@ class AdversarialNet(NeuralNet):
         X, y = (part.to(self.device) for part in batch)
         self._set_training(True)
         for X_real, y_real in zip(X.split(self.batch_size), y.split(self.batch_size), strict=True):
-            X_fake = self.module_(self.noise(len(y_real)), y_real)
-            discriminator_loss = self._update_discriminator(X_real, X_fake.detach(), y_real)
-        generator_loss = self._update_generator(X_real, X_fake, y_real)
+            parts = self._imitate(y_real)
+            X_fake = torch.cat(parts).detach()
+            discriminator_loss = self._update_discriminator(X_real, X_fake, y_real)
+        generator_loss = self._update_generator(X_real, X_fake, parts, y_real)
         self._update_average()
         self.n_iter_ += 1
         self.history.record_batch("discriminator_loss", discriminator_loss.item())
@@ -269,6 +271,12 @@ class AdversarialNet(NeuralNet):
 
     _networks = ("module_", "discriminator_", "average_")
 
+    def _imitate(self, y):
+        """Generate rows and keep how: two halves, side by side, where rows do not meet."""
+        n_parts = 2 if isinstance(self.module_, LSTMGenerator) and len(y) > 1 else 1
+        z = self.noise(len(y))
+        return side_by_side(self.module_, z.tensor_split(n_parts), y.tensor_split(n_parts))
+
     def _update_discriminator(self, X_real, X_fake, y):
         """Step on real and synthetic rows, which meet only in the loss: side by side."""
 
@@ -288,9 +296,7 @@ class AdversarialNet(NeuralNet):
         scores = [side[0].detach().requires_grad_() for side in sides]
         loss, _ = self.criterion_(*scores)
         gradients = side_by_side(differentiate, sides, torch.autograd.grad(loss, scores))
-        for parameter, on_real, on_fake in zip(parameters, *gradients, strict=True):
-            parts = [part for part in (on_real, on_fake) if part is not None]
-            parameter.grad = sum(parts) if parts else None
+        _set_gradients(parameters, gradients)
         self._notify_gradients(self.discriminator_, X_real, y)
         self.discriminator_optimizer_.step()
         return loss.detach()
@@ -300,13 +306,21 @@ class AdversarialNet(NeuralNet):
             return 0.0
         return self.gradient_penalty / 2 * gradient_penalty(scores, X)
 
-    def _update_generator(self, X_real, X_fake, y):
+    def _update_generator(self, X_real, X_fake, parts, y):
+        """Step on synthetic rows, of which `parts` know how they were generated."""
+
+        def differentiate(part, slope):
+            return torch.autograd.grad(part, parameters, slope, allow_unused=True)
+
+        parameters = list(self.module_.parameters())
         self.discriminator_.requires_grad_(False)
+        X_fake.requires_grad_()
         pair = [self._augmented(X_real), self._augmented(X_fake)]
         _, loss = self.criterion_(*side_by_side(lambda X: self.discriminator_(X, y), pair))
-        self.optimizer_.zero_grad()
-        loss.backward()
+        (slope,) = torch.autograd.grad(loss, X_fake)
         self.discriminator_.requires_grad_(True)
+        slopes = slope.split([len(part) for part in parts])
+        _set_gradients(parameters, side_by_side(differentiate, parts, slopes))
         self._notify_gradients(self.module_, X_real, y)
         self.optimizer_.step()
         return loss.detach()
@@ -337,6 +351,13 @@ class AdversarialNet(NeuralNet):
         jitter = 0.1 * torch.randn(2, len(X), 1, 1, generator=self.rng_) * chosen
         gain, offset = jitter.to(X.device)
         return X * (1 + gain) + offset
+
+
+def _set_gradients(parameters, gradients):
+    """Sum what several parts of a batch say; None where none of them says anything."""
+    for parameter, *parts in zip(parameters, *gradients, strict=True):
+        parts = [part for part in parts if part is not None]
+        parameter.grad = sum(parts) if parts else None
 
 
 class BestByMMD(Callback):
