@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from skorch import NeuralNet
 from skorch.callbacks import Callback, PassthroughScoring
+from torch.utils.data import Dataset
 from tqdm.auto import tqdm
 
 from sktsgan._threads import side_by_side
@@ -37,13 +38,41 @@ def check_device(device):
     return str(device)
 
 
+class ScaledRows(Dataset):
+    """Rows of an array, scaled when they are asked for: it may be memory-mapped, and large.
+
+    Parameters
+    ----------
+    signals : ndarray of shape (n_samples, n_channels, n_timepoints)
+        Signals in their own unit.
+    rows : ndarray of int of shape (n_rows,)
+        Which of them there are.
+    y : ndarray of int of shape (n_rows,)
+        Their classes, by which they are sorted here.
+    scaler : SignalScaler
+        Scales them.
+    """
+
+    def __init__(self, signals, rows, y, scaler):
+        order = np.argsort(y, kind="stable")
+        self.signals, self.scaler = signals, scaler
+        self.rows, self.y = rows[order], torch.from_numpy(y[order])
+
+    def __len__(self):
+        return len(self.rows)
+
+    def __getitem__(self, places):
+        X = self.scaler.scaled(self.signals[self.rows[places.numpy()]])
+        return torch.from_numpy(X), self.y[places]
+
+
 class BalancedBatches:
     """Draw batches in which every class has the same share, with replacement.
 
     Parameters
     ----------
-    dataset : TensorDataset
-        Signals and their classes.
+    dataset : ScaledRows
+        Signals, sorted by their classes ``dataset.y``.
     batch_size : int
         Rows of a batch.
     n_batches : int or None
@@ -53,12 +82,11 @@ class BalancedBatches:
     """
 
     def __init__(self, dataset, *, batch_size, n_batches, rng):
-        self.X, self.y = dataset.tensors
+        self.dataset = dataset
         self.batch_size = batch_size
-        self.n_batches = n_batches or -(-len(self.y) // batch_size)
+        self.n_batches = n_batches or -(-len(dataset) // batch_size)
         self.rng = rng
-        self.order = torch.argsort(self.y, stable=True)  # rows class by class
-        self.counts = torch.bincount(self.y)
+        self.counts = torch.bincount(dataset.y)
         self.starts = self.counts.cumsum(0) - self.counts
         self.present = torch.nonzero(self.counts).squeeze(1)
 
@@ -71,9 +99,8 @@ class BalancedBatches:
         shift = torch.randint(len(self.present), (self.n_batches, 1), generator=self.rng)
         classes = self.present[(torch.arange(self.batch_size) + shift) % len(self.present)]
         place = torch.rand(shape, generator=self.rng, dtype=torch.float64) * self.counts[classes]
-        rows = self.order[self.starts[classes] + place.long()]
-        for batch in rows:
-            yield self.X[batch], self.y[batch]
+        for batch in self.starts[classes] + place.long():
+            yield self.dataset[batch]
 
 
 class AdversarialNet(NeuralNet):

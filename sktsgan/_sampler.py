@@ -14,10 +14,9 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
-from torch.utils.data import TensorDataset
 
 from sktsgan import losses
-from sktsgan._net import AdversarialNet, BestByMMD, Progress, check_device
+from sktsgan._net import AdversarialNet, BestByMMD, Progress, ScaledRows, check_device
 from sktsgan._selection import (
     Detail,
     NeighborSelection,
@@ -581,9 +580,10 @@ class StaGANSampler(BaseOverSampler):
         signals = as_signals(X, self.n_channels)
         self._signal_shape = signals.shape[1:]
         self._scaler = SignalScaler.from_signals(signals)
-        signals = self._scaler.scaled(signals)
         few = np.flatnonzero(counts < _FEW_ROWS)
-        self._few_rows = {int(label): signals[labels == label] for label in few}
+        self._few_rows = {
+            int(label): self._scaler.scaled(signals[labels == label]) for label in few
+        }
         for label in few:
             self._warn_of_few_rows(self.classes_[label], counts[label])
         learned = np.flatnonzero(counts >= _FEW_ROWS)
@@ -600,7 +600,11 @@ class StaGANSampler(BaseOverSampler):
         held_out = self._hold_out(labels, group, rng)
         net = self._build_net(signals.shape[1:], len(group), device, rng)
         net.best_ = BestByMMD(
-            {place: signals[rows] for place, rows in held_out.items() if len(rows)},
+            {
+                place: self._scaler.scaled(signals[rows])
+                for place, rows in held_out.items()
+                if len(rows)
+            },
             self.patience,
         )
         net.callbacks = [
@@ -611,7 +615,7 @@ class StaGANSampler(BaseOverSampler):
         rows = np.flatnonzero(np.isin(labels, group))
         rows = np.setdiff1d(rows, np.concatenate(list(held_out.values())))
         places = np.searchsorted(group, labels[rows])
-        dataset = TensorDataset(torch.from_numpy(signals[rows]), torch.from_numpy(places))
+        dataset = ScaledRows(signals, rows, places, self._scaler)
         with fixed_order():
             with seeded(net.seed):
                 net.initialize()

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+# Values that are looked at together; rows may be more than memory holds.
+_N_VALUES = 2**22
+
 
 def as_signals(X, n_channels=1):
     """View rows as signals of shape (n_samples, n_channels, n_timepoints).
@@ -94,16 +97,37 @@ def check_finite(X):
     """
     if X.dtype.kind != "f":
         return
-    finite = np.isfinite(X).reshape(len(X), -1)
-    if finite.all():
-        return
-    row = int(np.flatnonzero(~finite.all(axis=1))[0])
-    place = int(np.flatnonzero(~finite[row])[0])
-    value = "NaN" if np.isnan(X[row].ravel()[place]) else "inf"
-    raise ValueError(
-        f"X must be finite. Row {row} is the first with {value}, at value {place}; fill such "
-        "gaps or drop the rows."
-    )
+    for start, part in in_parts(X):
+        finite = np.isfinite(part).reshape(len(part), -1)
+        if finite.all():
+            continue
+        row = int(np.flatnonzero(~finite.all(axis=1))[0])
+        place = int(np.flatnonzero(~finite[row])[0])
+        value = "NaN" if np.isnan(part[row].ravel()[place]) else "inf"
+        raise ValueError(
+            f"X must be finite. Row {start + row} is the first with {value}, at value {place}; "
+            "fill such gaps or drop the rows."
+        )
+
+
+def in_parts(X):
+    """Go through rows, which may be memory-mapped, a part at a time.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, ...)
+        Rows.
+
+    Yields
+    ------
+    start : int
+        Index of the first row of the part.
+    part : ndarray of shape (n_part, ...)
+        Rows.
+    """
+    n_rows = max(1, _N_VALUES // max(1, int(np.prod(X.shape[1:]))))
+    for start in range(0, len(X), n_rows):
+        yield start, X[start : start + n_rows]
 
 
 @dataclass(frozen=True)
@@ -135,9 +159,18 @@ class SignalScaler:
         SignalScaler
             The scaler; a constant channel is scaled by 1.
         """
-        center = signals.mean(axis=(0, 2), dtype=np.float64)[:, None]
-        scale = signals.std(axis=(0, 2), dtype=np.float64)[:, None]
-        return cls(center, np.where(scale > 0, scale, 1.0))
+        n_values = len(signals) * signals.shape[2]
+
+        def mean(function):
+            sums = (
+                function(part.astype(np.float64)).sum(axis=(0, 2)) for _, part in in_parts(signals)
+            )
+            return (sum(sums) / n_values)[:, None]
+
+        center = mean(lambda part: part)
+        scale = mean(lambda part: (part - center) ** 2) ** 0.5
+        # what rounding leaves of a constant channel is no scale
+        return cls(center, np.where(scale > 1e-14 * np.abs(center), scale, 1.0))
 
     def scaled(self, signals):
         """Return the signals as float32 with mean 0 and standard deviation 1.

@@ -8,23 +8,26 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-from torch.utils.data import TensorDataset
 
-from sktsgan._net import AdversarialNet, BalancedBatches
+from sktsgan._net import AdversarialNet, BalancedBatches, ScaledRows
+from sktsgan._signals import SignalScaler
 from sktsgan._threads import fixed_order, side_by_side
 from sktsgan.losses import relativistic, wasserstein
 from sktsgan.networks import ConvDiscriminator, LSTMGenerator
 
 
 def batches(y, **options):
-    y = torch.as_tensor(y)
+    """Batches of rows that hold their own number."""
+    y = np.asarray(y)
+    rows = np.arange(len(y))
     options = {
         "batch_size": 12,
         "n_batches": 50,
         "rng": torch.Generator().manual_seed(0),
         **options,
     }
-    return BalancedBatches(TensorDataset(torch.arange(len(y)).float(), y), **options)
+    scaler = SignalScaler(np.zeros((1, 1)), np.ones((1, 1)))
+    return BalancedBatches(ScaledRows(rows[:, None, None], rows, y, scaler), **options)
 
 
 def test_classes_have_equal_shares():
@@ -42,7 +45,7 @@ def test_odd_rows_go_to_every_class_and_rows_fit_their_class():
     loader = batches(y, batch_size=4, n_batches=300)
     counts = Counter()
     for X, labels in loader:
-        assert torch.equal(y[X.long()], labels)
+        assert torch.equal(y[X.long().ravel()], labels)
         counts.update(labels.tolist())
     assert max(counts.values()) - min(counts.values()) < 100
 

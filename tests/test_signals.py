@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sktsgan import _signals
 from sktsgan._signals import SignalScaler, as_signals
 
 
@@ -41,6 +42,22 @@ def test_scaling_there_and_back(center, scale, n_channels):
     np.testing.assert_allclose(scaler.restored(scaled), X, atol=1e-5 * (scale + abs(center)))
 
 
-def test_a_constant_channel():
-    scaler = SignalScaler.from_signals(np.full((3, 1, 4), 7.0))
-    assert (scaler.scaled(np.full((3, 1, 4), 7.0)) == 0).all()
+@pytest.mark.parametrize("value", [7.0, 0.1, 1e30, 0.0])
+def test_a_constant_channel(value):
+    scaler = SignalScaler.from_signals(np.full((3, 1, 4), value))
+    assert (scaler.scale == 1).all()
+    np.testing.assert_allclose(scaler.scaled(np.full((3, 1, 4), value)), 0, atol=1e-15 * value)
+
+
+def test_in_parts_as_in_one(monkeypatch, rng):
+    X = 3 + 2 * rng.normal(size=(50, 2, 7)).astype(np.float32)
+    whole = SignalScaler.from_signals(X)
+    monkeypatch.setattr(_signals, "_N_VALUES", 30)
+    assert [len(part) for _, part in _signals.in_parts(X)] == [2] * 25
+    parts = SignalScaler.from_signals(X)
+    np.testing.assert_allclose(parts.center[:, 0], X.mean(axis=(0, 2), dtype=np.float64))
+    np.testing.assert_allclose(parts.scale[:, 0], X.std(axis=(0, 2), dtype=np.float64))
+    np.testing.assert_allclose(parts.scale, whole.scale)
+    X[37, 1, 3] = np.nan
+    with pytest.raises(ValueError, match="Row 37 is the first with NaN, at value 10"):
+        _signals.check_finite(X)

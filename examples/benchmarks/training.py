@@ -1,0 +1,306 @@
+"""Time and memory of training and sampling, against the first StaGAN scripts in plain torch.
+
+Run from the project's root; what is compared is timed in one run, in turn, on all cores there are:
+
+    python examples/benchmarks/training.py step      # a step, and beats/s while sampling
+    python examples/benchmarks/training.py quality   # seconds to a quality; takes 12 minutes
+    python examples/benchmarks/training.py growth    # with rows, points, classes and channels
+    python examples/benchmarks/training.py memory    # 1e6 memory-mapped rows, read and written
+    python examples/benchmarks/training.py jobs      # cross-validation in two processes
+    python examples/benchmarks/training.py imports   # start-up
+
+``quality`` takes real normal beats where ``$SKTSGAN_DATA`` names them. ``growth`` writes a table
+and a picture beside the documentation. Times are those of this machine; the ratios are what counts.
+"""
+
+import argparse
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from seed import BATCH_SIZE, Seed
+from skorch.callbacks import Callback
+
+from sktsgan import StaGANSampler
+from sktsgan.datasets import fetch_mitbih, make_heartbeats
+from sktsgan.metrics import maximum_mean_discrepancy
+
+FOLDER = Path("docs/benchmark")
+
+
+class Clock(Callback):
+    """Seconds of each step, without the first ones, and without what is measured between epochs."""
+
+    def on_train_begin(self, net, **kwargs):
+        self.seconds = []
+
+    def on_batch_begin(self, net, **kwargs):
+        self.start = time.perf_counter()
+
+    def on_batch_end(self, net, **kwargs):
+        self.seconds.append(time.perf_counter() - self.start)
+
+    @property
+    def median(self):
+        return float(np.median(self.seconds[10:]))
+
+
+def noise(n_rows, n_timepoints, n_channels=1, n_classes=1, dtype=np.float32):
+    """Rows to be timed on, of which the values do not matter."""
+    X = np.random.default_rng(0).normal(size=(n_rows, n_channels, n_timepoints)).astype(dtype)
+    return X, np.arange(n_rows) % n_classes
+
+
+def train(X, y, n_steps, **params):
+    clock = Clock()
+    params = {"max_epochs": 1, "steps_per_epoch": n_steps, "validation_fraction": 0} | params
+    sampler = StaGANSampler(callbacks=[clock], random_state=0, **params).fit(X, y)
+    return sampler, clock.median
+
+
+def compare_steps():
+    X, y = noise(2000, 187, n_classes=4)
+    seed = Seed(X[:, 0])
+    ours, theirs, rates, their_rates = [], [], [], []
+    for _ in range(5):
+        sampler, seconds = train(X, y, 60, batch_size=BATCH_SIZE)
+        ours.append(seconds)
+        theirs.append(median_of(seed.step, 12))
+        rates.append(20_000 / median_of(partial(sampler.sample, 20_000, random_state=0), 1))
+        their_rates.append(4_000 / median_of(lambda: seed.sample(4_000), 1))
+    ours, theirs, rate, their_rate = map(np.median, (ours, theirs, rates, their_rates))
+    print(
+        f"step at 187 points, batches of {BATCH_SIZE}: ours {1000 * ours:.0f} ms, the first "
+        f"scripts' {1000 * theirs:.0f} ms (3 + 1 steps), {theirs / ours:.1f} times"
+    )
+    print(f"sampling: {rate:.0f} and {their_rate:.0f} beats/s, {rate / their_rate:.1f} times")
+
+
+def median_of(function, repeats):
+    seconds = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        function()
+        seconds.append(time.perf_counter() - start)
+    return float(np.median(seconds))
+
+
+class Follow(Callback):
+    """Held-out MMD^2 every few steps, with the seconds of training alone."""
+
+    def __init__(self, X_held_out, every, goal):
+        self.X_held_out, self.every, self.goal = X_held_out, every, goal
+
+    def on_train_begin(self, net, **kwargs):
+        self.curve, self.seconds = [], 0.0
+
+    def on_batch_begin(self, net, **kwargs):
+        self.start = time.perf_counter()
+
+    def on_batch_end(self, net, **kwargs):
+        self.seconds += time.perf_counter() - self.start
+        if net.n_iter_ % self.every == 0:
+            rows = net.sample(torch.zeros(500, dtype=torch.long), torch.Generator().manual_seed(0))
+            self.curve.append((self.seconds, score(self.X_held_out, rows[:, 0])))
+            if self.curve[-1][1] < self.goal:
+                net.stop("goal")
+
+
+def score(X_real, X_synthetic):
+    return maximum_mean_discrepancy(X_real, X_synthetic)
+
+
+def compare_quality(minutes=10.0, goal=0.02):
+    """Both on 2,000 normal beats of 128 points, of unit scale; clocks stand while MMD is taken."""
+    if "SKTSGAN_DATA" in os.environ:
+        X, y = fetch_mitbih(subset="DS1", return_X_y=True)
+    else:
+        X, y = make_heartbeats(3000, classes="NV", weights=[0.95, 0.05], random_state=0)
+    X = np.random.default_rng(0).permutation(X[y == "N"])[:2500]
+    X = ((X - X.mean(axis=1, keepdims=True)) / X.std()).astype(np.float32)
+    X_train, X_held_out = X[:2000], X[2000:]
+    torch.manual_seed(0)
+    seed, seconds, curve = Seed(X_train), 0.0, []
+    while seconds < 60 * minutes:
+        seconds += median_of(seed.step, 10) * 10
+        curve.append((seconds, score(X_held_out, seed.sample(500))))
+    their_seconds, best = min(curve, key=lambda point: point[1])
+    print(
+        f"the first scripts in {minutes:.0f} minutes: MMD^2 {best:.3f}, after {their_seconds:.0f} s"
+    )
+    # a sampler needs two classes; one of five rows is not learned
+    X_two = np.concatenate([X_train, X_held_out[:5]])
+    y_two = np.repeat([0, 1], [2000, 5])
+    for target in (best, goal):
+        reached = []
+        for random_state in range(5):
+            follow = Follow(X_held_out, 5, target)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                StaGANSampler(
+                    callbacks=[follow], validation_fraction=0, random_state=random_state
+                ).fit(X_two, y_two)
+            reached.append(follow.curve[-1][0] if follow.curve[-1][1] < target else np.nan)
+        ours = float(np.median(reached))
+        print(
+            f"MMD^2 under {target:.3f}: ours after {ours:.1f} s (median of 5); "
+            f"{60 * minutes / ours:.0f} times shorter than {minutes:.0f} minutes, "
+            f"{their_seconds / ours:.0f} times than {their_seconds:.0f} s"
+        )
+
+
+def measure_growth():
+    """Milliseconds a step as one number grows; the others are 128 points, 4 classes, 1 channel."""
+    sizes = {
+        "n_timepoints": [64, 128, 256, 512, 1024, 2048, 4096],
+        "n_classes": [2, 5, 10, 20],
+        "n_channels": [1, 2, 4, 8, 12],
+    }
+    rows = []
+    for name, values in sizes.items():
+        for value in values:
+            options = {"n_timepoints": 128, "n_classes": 4} | {name: value}
+            X, y = noise(2000, **options)
+            n_steps = 60 if value < 1000 else 25
+            rows.append((name, value, 1000 * train(X, y, n_steps)[1]))
+            print(*rows[-1], flush=True)
+    for n_rows in (1_000, 10_000, 100_000, 1_000_000):
+        rows.append(("n_samples", n_rows, in_a_process("fit", n_rows)["ms"]))
+        print(*rows[-1], flush=True)
+    table = pd.DataFrame(rows, columns=["what grows", "to", "ms a step"])
+    table.round(1).to_csv(FOLDER / "training-growth.csv", index=False)
+    draw(table)
+
+
+def draw(table):
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(1, 4, figsize=(11, 2.8), sharey=True, layout="constrained")
+    for ax, (name, part) in zip(axes, table.groupby("what grows", sort=False), strict=True):
+        ax.loglog(part["to"], part["ms a step"], "o-", color="#0072B2")
+        ax.set_xlabel(name)
+        ax.grid(alpha=0.3, which="both")
+    axes[0].set_ylabel("time of a step (ms)")
+    figure.savefig(FOLDER / "training-growth.png", dpi=100)
+
+
+def in_a_process(what, n_rows):
+    """Measure memory in a process of its own, which has no other peak behind it."""
+    command = [sys.executable, __file__, what, "--rows", str(n_rows)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return {key: float(value) for key, value in (pair.split("=") for pair in done.stdout.split())}
+
+
+def print_cost(**figures):
+    """Print with them the peak of memory, and what of it is no page of a file (Linux), in MB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    status = Path("/proc/self/status").read_text()
+    own = int(status.split("RssAnon:")[1].split()[0]) / 1024
+    print(*(f"{name}={value}" for name, value in (figures | {"peak": peak, "own": own}).items()))
+
+
+def fit_mapped(n_rows):
+    """Train on memory-mapped rows of 128 points in float32."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "X.npy"
+        X = np.lib.format.open_memmap(path, "w+", np.float32, (n_rows, 128))
+        rng = np.random.default_rng(0)
+        for start in range(0, n_rows, 10_000):
+            X[start : start + 10_000] = rng.normal(size=(min(10_000, n_rows - start), 128))
+        X.flush()
+        del X
+        _, seconds = train(np.load(path, mmap_mode="r"), np.arange(n_rows) % 4, 100)
+    print_cost(ms=1000 * seconds)
+
+
+def sample_mapped(n_rows):
+    """Draw rows of 128 points into a memory-mapped array, 10,000 at a time."""
+    sampler, _ = train(*noise(2000, 128, n_classes=4), 20)
+    rng = np.random.RandomState(0)
+    with tempfile.TemporaryDirectory() as folder:
+        out = np.lib.format.open_memmap(Path(folder) / "X.npy", "w+", np.float32, (n_rows, 1, 128))
+        start = time.perf_counter()
+        for i in range(0, n_rows, 10_000):
+            out[i : i + 10_000], _ = sampler.sample(min(10_000, n_rows - i), random_state=rng)
+        seconds = time.perf_counter() - start
+    print_cost(rate=n_rows / seconds)
+
+
+def compare_memory():
+    for what, figure in (("fit", "ms"), ("sample", "rate")):
+        few, many = in_a_process(what, 10_000), in_a_process(what, 1_000_000)
+        print(
+            f"{what}, 1e6 against 1e4 memory-mapped rows: {many['peak'] - few['peak']:.0f} MB more "
+            f"with the pages of a file of 512 MB, {many['own'] - few['own']:.0f} MB without; "
+            f"{figure} {many[figure]:.0f} against {few[figure]:.0f} "
+            f"({many[figure] / few[figure]:.2f} times)"
+        )
+
+
+def compare_jobs():
+    from sklearn.model_selection import StratifiedKFold, cross_val_score
+
+    from sktsgan import MMDScorer
+
+    X, y = make_heartbeats(1000, weights=[0.7, 0.1, 0.1, 0.1], random_state=0)
+    sampler = StaGANSampler(max_epochs=2, random_state=0)
+    run = partial(cross_val_score, sampler, X, y, cv=StratifiedKFold(4), scoring=MMDScorer())
+    run(n_jobs=2)  # workers start
+    one, two = ([], [])
+    for _ in range(3):
+        one.append(median_of(lambda: run(n_jobs=1), 1))
+        two.append(median_of(lambda: run(n_jobs=2), 1))
+    one, two = np.median(one), np.median(two)
+    print(f"cross_val_score, 4 folds: n_jobs=2 {two:.1f} s, n_jobs=1 {one:.1f} s, {two / one:.2f}")
+
+
+def compare_imports():
+    def seconds(names):
+        command = [sys.executable, "-c", f"import {names}"]
+        return median_of(lambda: subprocess.run(command, check=True), 5)
+
+    seconds("sktsgan")
+    ours, theirs = seconds("sktsgan"), seconds("torch, skorch, imblearn.over_sampling")
+    print(
+        f"import sktsgan {ours:.2f} s, torch, skorch and imblearn {theirs:.2f} s, "
+        f"{ours / theirs:.2f}"
+    )
+
+
+WHAT = {
+    "step": compare_steps,
+    "quality": compare_quality,
+    "growth": measure_growth,
+    "memory": compare_memory,
+    "jobs": compare_jobs,
+    "imports": compare_imports,
+}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("what", choices=[*WHAT, "fit", "sample"])
+    parser.add_argument("--rows", type=int, default=1_000_000, help="for fit and sample")
+    args = parser.parse_args()
+    if args.what == "fit":
+        fit_mapped(args.rows)
+    elif args.what == "sample":
+        sample_mapped(args.rows)
+    else:
+        WHAT[args.what]()
+
+
+if __name__ == "__main__":
+    main()
