@@ -44,6 +44,7 @@ html_sidebars = {
         "user_guide",
         "judging",
         "benchmark",
+        "speed",
         "whats_new",
         "contributing",
     )
