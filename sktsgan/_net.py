@@ -1,12 +1,14 @@
 """The adversarial net: skorch's loop around two networks, two optimizers and our own step."""
 
 import copy
+import json
 import warnings
 
 import numpy as np
 import torch
 from skorch import NeuralNet
 from skorch.callbacks import Callback, PassthroughScoring
+from skorch.history import History
 from torch.utils.data import Dataset
 from tqdm.auto import tqdm
 
@@ -298,6 +300,83 @@ class AdversarialNet(NeuralNet):
 
     _networks = ("module_", "discriminator_", "average_")
 
+    def tensors(self):
+        """Give weights, averages, moments of the optimizers and the random state, by name."""
+        tensors = {"rng_": self.rng_.get_state()}
+        for name in self._networks:
+            for key, value in getattr(self, name).state_dict().items():
+                tensors[f"{name}.{key}"] = value
+        for name in self._both_optimizers:
+            for index, state in getattr(self, name).state_dict()["state"].items():
+                for key, value in state.items():
+                    tensors[f"{name}.{index}.{key}"] = torch.as_tensor(value)
+        return {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+
+    def load_tensors(self, tensors):
+        """Put back what :meth:`tensors` gave, into a net that is initialized.
+
+        Parameters
+        ----------
+        tensors : dict of str to Tensor
+            All of them.
+
+        Raises
+        ------
+        ValueError
+            If they are of other networks.
+        """
+        try:
+            for name in self._networks:
+                getattr(self, name).load_state_dict(_part(tensors, name))
+            for name in self._both_optimizers:
+                optimizer, states = getattr(self, name), {}
+                for key, value in _part(tensors, name).items():
+                    index, what = key.split(".")
+                    states.setdefault(int(index), {})[what] = value
+                groups = optimizer.state_dict()["param_groups"]
+                optimizer.load_state_dict({"state": states, "param_groups": groups})
+            self.rng_.set_state(tensors["rng_"])
+        except (RuntimeError, KeyError, TypeError) as error:
+            raise ValueError(
+                "The networks must be those that were saved. These have other weights "
+                f"({str(error).splitlines()[0]})."
+            ) from error
+
+    def description(self):
+        """Give the numbers that go with :meth:`tensors`."""
+        return {
+            "n_iter": self.n_iter_,
+            "stopped_by": self.stopped_by_,
+            "best_iter": self.best_.best_iter_,
+            "score": self.best_.score_,
+            "seed": self.seed,
+            "history": json.dumps(list(self.history), default=float),
+        }
+
+    def set_description(self, description):
+        """Put back what :meth:`description` gave.
+
+        Parameters
+        ----------
+        description : dict
+            The numbers.
+        """
+        self.n_iter_, self.stopped_by_ = description["n_iter"], description["stopped_by"]
+        self.seed = description["seed"]
+        self.history = History(json.loads(description["history"]))
+        self.best_ = BestByMMD({})
+        self.best_.best_iter_, self.best_.score_ = description["best_iter"], description["score"]
+
+    def check_fits(self, tensors):
+        """Compare shapes before anything is allocated, since a file may claim any size."""
+        for name, build in (("module_", self.module), ("discriminator_", self.discriminator)):
+            with torch.device("meta"):
+                expected = {key: value.shape for key, value in build().state_dict().items()}
+            if expected != {key: value.shape for key, value in _part(tensors, name).items()}:
+                raise ValueError("The weights must be of the sizes that the parameters say.")
+
+    _both_optimizers = ("optimizer_", "discriminator_optimizer_")
+
     def _imitate(self, y):
         """Generate rows and keep how: two halves, side by side, where rows do not meet."""
         n_parts = 2 if isinstance(self.module_, LSTMGenerator) and len(y) > 1 else 1
@@ -378,6 +457,14 @@ class AdversarialNet(NeuralNet):
         jitter = 0.1 * torch.randn(2, len(X), 1, 1, generator=self.rng_) * chosen
         gain, offset = jitter.to(X.device)
         return X * (1 + gain) + offset
+
+
+def _part(tensors, name):
+    """Choose the tensors of one network or optimizer."""
+    prefix = f"{name}."
+    return {
+        key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)
+    }
 
 
 def _set_gradients(parameters, gradients):

@@ -1,5 +1,6 @@
 """StaGANSampler: balances labelled signals with a GAN, as an imbalanced-learn sampler."""
 
+import math
 import numbers
 import warnings
 from functools import partial
@@ -15,7 +16,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sktsgan import losses
+from sktsgan import _store, losses
 from sktsgan._net import AdversarialNet, BestByMMD, Progress, ScaledRows, check_device
 from sktsgan._selection import (
     Detail,
@@ -32,6 +33,13 @@ from sktsgan.networks import ConvDiscriminator, LSTMGenerator
 
 # A class of fewer rows is not learned but interpolated.
 _FEW_ROWS = 20
+# What a description that is none makes of the code that follows it.
+_ERRORS_OF_FILES = (
+    *(AttributeError, IndexError, KeyError, TypeError, ValueError),
+    *(RecursionError, RuntimeError, OverflowError),
+)
+# Values in a row; what claims to have more is no file of ours.
+_MAX_VALUES = 2**24
 # More held-out rows would cost time and make the MMD hardly steadier.
 _MAX_HELD_OUT = 500
 
@@ -39,6 +47,10 @@ _LOSSES = {
     name: getattr(losses, name)
     for name in ("relativistic", "bce", "hinge", "wasserstein", "least_squares")
 }
+
+
+class _NotGivenError(Exception):
+    """A parameter that no file holds was not given."""
 
 
 class StaGANSampler(BaseOverSampler):
@@ -436,6 +448,161 @@ class StaGANSampler(BaseOverSampler):
             If training diverged before any weights could be kept.
         """
         return super().fit_resample(X, y)
+
+    def save(self, path):
+        """Write the fitted sampler to one file, whole or not at all.
+
+        The file holds tensors (safetensors) and a description in JSON, and no code: networks,
+        losses and callbacks of your own are left out, and given to :meth:`load` again.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Where to; a file that is there is replaced.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If the sampler has not been fitted.
+        OSError
+            If the file cannot be written.
+        """
+        check_is_fitted(self, "net_")
+        nets = {id(net): net for net in self._nets.values()}
+        places = {key: str(i) for i, key in enumerate(nets)}
+        tensors = {
+            f"net{places[key]}.{name}": value
+            for key, net in nets.items()
+            for name, value in net.tensors().items()
+        }
+        tensors |= {f"few{i}": torch.from_numpy(X) for i, X in self._few_rows.items()}
+        for name in ("center", "scale"):
+            tensors[name] = torch.from_numpy(getattr(self._scaler, name))
+        tensors["frequencies"] = torch.from_numpy(self._frequencies)
+        if hasattr(self, "synthetic_mask_"):
+            tensors["synthetic_mask"] = torch.from_numpy(self.synthetic_mask_)
+        manifest = {
+            "parameters": self.get_params(deep=False),
+            "classes": self.classes_,
+            "dtype": self._dtype,
+            "row_shape": list(self._row_shape),
+            "signal_shape": list(self._signal_shape),
+            "sampling_strategy": dict(self.sampling_strategy_),
+            "n_features_in": self.n_features_in_,
+            "feature_names_in": getattr(self, "feature_names_in_", None),
+            "nets": {int(label): places[id(net)] for label, net in self._nets.items()},
+            "states": {places[key]: net.description() for key, net in nets.items()},
+        }
+        _store.write(path, manifest, tensors)
+
+    @classmethod
+    def load(cls, path, **custom):
+        """Read a sampler that :meth:`save` wrote.
+
+        Nothing in the file is executed. A loaded sampler draws the rows that the saved one would.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Where from.
+        **custom : dict
+            Parameters that were code when the sampler was saved, such as ``generator``, by name;
+            callbacks that are not given again are left out. Others of these replace those in
+            the file.
+
+        Returns
+        -------
+        StaGANSampler
+            The fitted sampler.
+
+        Raises
+        ------
+        ValueError
+            If the file is damaged, of another kind or from a newer version, or a parameter that
+            was code is not given.
+        OSError
+            If the file cannot be read.
+        """
+        manifest, tensors = _store.read(path)
+        try:
+            return cls._restored(manifest, tensors, custom)
+        except _NotGivenError as error:
+            raise ValueError(str(error)) from None
+        except _ERRORS_OF_FILES as error:
+            raise ValueError(
+                f"'path' must be a file that 'save' wrote. {path} does not describe a sampler: "
+                f"{str(error).splitlines()[0] if str(error) else type(error).__name__}."
+            ) from error
+
+    @classmethod
+    def _restored(cls, manifest, tensors, custom):
+        parameters = manifest["parameters"] | custom
+        for name, value in parameters.items():
+            if isinstance(value, _store.Custom):
+                if name != "callbacks":
+                    raise _NotGivenError(
+                        f"'{name}' must be given to 'load', as it was code ({value.name}) when the "
+                        f"sampler was saved; no file holds that."
+                    )
+                parameters[name] = None
+        sampler = cls(**parameters)
+        sampler._validate_params()
+        sampler._check_numbers()
+        sampler._set_description(manifest, tensors)
+        sampler._set_results(sampler._restored_nets(manifest, tensors))
+        return sampler
+
+    def _set_description(self, manifest, tensors):
+        """Set what is known of the rows; each size in it has its counterpart in the tensors."""
+        self.classes_ = manifest["classes"]
+        self._dtype = manifest["dtype"]
+        self._row_shape = tuple(manifest["row_shape"])
+        self._signal_shape = tuple(manifest["signal_shape"])
+        self.sampling_strategy_ = manifest["sampling_strategy"]
+        self.n_features_in_ = manifest["n_features_in"]
+        if manifest["feature_names_in"] is not None:
+            self.feature_names_in_ = manifest["feature_names_in"]
+        self._frequencies = tensors["frequencies"].numpy()
+        self._scaler = SignalScaler(tensors["center"].numpy(), tensors["scale"].numpy())
+        if "synthetic_mask" in tensors:
+            self.synthetic_mask_ = tensors["synthetic_mask"].numpy()
+        n_classes, n_channels = len(self.classes_), self._signal_shape[0]
+        self._few_rows = {
+            i: tensors[f"few{i}"].numpy() for i in range(n_classes) if f"few{i}" in tensors
+        }
+        size = math.prod(self._signal_shape)
+        if not (
+            0 < size == math.prod(self._row_shape) <= _MAX_VALUES
+            and all(isinstance(part, int) and part > 0 for part in self._signal_shape)
+            and self._dtype.kind in "fiu"
+            and self._frequencies.shape == (n_classes,)
+            and self._scaler.center.shape == self._scaler.scale.shape == (n_channels, 1)
+            and all(X.shape[1:] == self._signal_shape for X in self._few_rows.values())
+            and self._few_rows.keys() | manifest["nets"].keys() == set(range(n_classes))
+        ):
+            raise ValueError("its parts are of different sizes")
+
+    def _restored_nets(self, manifest, tensors):
+        """Build the networks, once their sizes are known to be those of the weights."""
+        if max(self.n_layers, len(self.discriminator_channels)) > len(tensors):
+            raise ValueError("it has fewer weights than layers")
+        nets, device = {}, check_device(self.device)
+        for place, description in manifest["states"].items():
+            own = {
+                name.removeprefix(f"net{place}."): value
+                for name, value in tensors.items()
+                if name.startswith(f"net{place}.")
+            }
+            group = [label for label, other in manifest["nets"].items() if other == place]
+            net = self._build_net(self._signal_shape, len(group), device, check_random_state(0))
+            if not (callable(self.generator) or callable(self.discriminator)):
+                net.check_fits(own)
+            with seeded(0):
+                net.initialize()
+            net.load_tensors(own)
+            net.set_description(description)
+            nets[place] = net
+        return {label: nets[place] for label, place in manifest["nets"].items()}
 
     def _fit_resample(self, X, y):
         rng = check_random_state(self.random_state)

@@ -1,0 +1,233 @@
+"""One file for a fitted sampler: tensors by safetensors, all else as JSON, and no code."""
+
+import hashlib
+import json
+import os
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+# Raised when files change so that older versions cannot read them.
+FORMAT = 1
+# Kinds of numpy types that labels and rows may have: no objects but strings, no records.
+_KINDS = "biufUO"
+# What labels may take: short text that claims to be long must not fill the memory.
+_MAX_BYTES = 2**27
+_MANIFEST, _DIGEST = "sktsgan", "sha256"
+
+
+class Custom:
+    """Stands for a parameter that no file holds, as it is code.
+
+    Parameters
+    ----------
+    name : str
+        What it was called.
+    """
+
+    def __init__(self, name):
+        self.name = name
+
+
+def write(path, manifest, tensors):
+    """Write a file, whole or not at all.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Where to.
+    manifest : dict
+        What :func:`encode` takes.
+    tensors : dict of str to Tensor
+        On the CPU, contiguous.
+    """
+    path = Path(path)
+    versions = {name: version(name) for name in ("sktsgan", "torch", "numpy", "scikit-learn")}
+    text = json.dumps(encode(manifest | {"format": FORMAT, "versions": versions}))
+    metadata = {_MANIFEST: text, _DIGEST: _digest(text, tensors)}
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(handle)
+    try:
+        save_file(tensors, temporary, metadata)
+        with Path(temporary).open("rb+") as file:
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def read(path):
+    """Read a file and check that it is what was written.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Where from.
+
+    Returns
+    -------
+    manifest : dict
+        As it was given to :func:`write`.
+    tensors : dict of str to Tensor
+        The tensors.
+
+    Raises
+    ------
+    ValueError
+        If it is no such file, damaged, or from a newer version.
+    OSError
+        If it cannot be read.
+    """
+    with Path(path).open("rb"):  # says which file is missing, as Python does
+        pass
+    try:
+        with safe_open(os.fspath(path), "pt") as file:
+            metadata = file.metadata() or {}
+            if _MANIFEST not in metadata:
+                raise ValueError(f"'path' must be a file that 'save' wrote. {path} is another.")
+            manifest = _parse(metadata[_MANIFEST], path)
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise ValueError(
+            f"'path' must be a whole file that 'save' wrote. {path} is damaged or another: {error}."
+        ) from error
+    if _digest(metadata[_MANIFEST], tensors) != metadata.get(_DIGEST):
+        raise ValueError(f"'path' must be a whole file. {path} was changed since it was saved.")
+    return manifest, tensors
+
+
+def _parse(text, path):
+    try:
+        manifest = decode(json.loads(text))
+        newest = manifest["format"]
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise ValueError(
+            f"'path' must be a file that 'save' wrote. What describes {path} cannot be read."
+        ) from error
+    if not isinstance(newest, int) or newest > FORMAT:
+        raise ValueError(
+            f"'path' must be of format {FORMAT} or older. {path} is of format {newest!r}; "
+            "upgrade sktsgan."
+        )
+    return manifest
+
+
+def _digest(text, tensors):
+    """Hash the manifest, and names, types, shapes and bytes of all tensors."""
+    digest = hashlib.sha256(text.encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        values = tensor.flatten().clone(memory_format=torch.contiguous_format)
+        digest.update(values.view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def encode(value):
+    """Turn a value into what JSON knows; what cannot be kept becomes a name.
+
+    Parameters
+    ----------
+    value : object
+        Numbers, strings, None, lists, tuples, dicts, numpy arrays of labels, numpy types,
+        RandomState; all else is code.
+
+    Returns
+    -------
+    object
+        Made of dicts, lists, strings and numbers.
+    """
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, np.generic):
+        return encode(value.item())
+    for kind, encoder in _ENCODERS.items():
+        if isinstance(value, kind):
+            return encoder(value)
+    return {"custom": getattr(value, "__qualname__", type(value).__qualname__)}
+
+
+def _encode_labels(labels):
+    return {"labels": [encode(labels.dtype)["dtype"], [encode(part) for part in labels]]}
+
+
+def _encode_random(rng):
+    name, key, *rest = rng.get_state()
+    return {"random": [name, key.tolist(), *rest]}
+
+
+_ENCODERS = {
+    list: lambda parts: {"list": [encode(part) for part in parts]},
+    tuple: lambda parts: {"tuple": [encode(part) for part in parts]},
+    dict: lambda pairs: {"dict": [[encode(key), encode(part)] for key, part in pairs.items()]},
+    np.dtype: lambda dtype: {"dtype": "O" if dtype.kind == "O" else dtype.str},
+    np.ndarray: _encode_labels,
+    np.random.RandomState: _encode_random,
+    torch.device: str,
+}
+
+
+def decode(value):
+    """Turn what :func:`encode` gave back.
+
+    Parameters
+    ----------
+    value : object
+        Made of dicts, lists, strings and numbers.
+
+    Returns
+    -------
+    object
+        The value; :class:`Custom` for code.
+
+    Raises
+    ------
+    ValueError
+        If it is nothing that :func:`encode` gives.
+    """
+    if not isinstance(value, dict | list):
+        return value
+    if isinstance(value, list) or len(value) != 1:
+        raise ValueError("not one kind of value")
+    ((kind, parts),) = value.items()
+    if kind not in _DECODERS:
+        raise ValueError(f"an unknown kind {kind!r}")
+    return _DECODERS[kind](parts)
+
+
+def _decode_dtype(text):
+    dtype = np.dtype(text if isinstance(text, str) else None)
+    if dtype.kind not in _KINDS or dtype.itemsize > 2**16:
+        raise ValueError("a type that no label has")
+    return dtype
+
+
+def _decode_labels(parts):
+    dtype, values = _decode_dtype(parts[0]), parts[1]
+    if len(values) * dtype.itemsize > _MAX_BYTES:
+        raise ValueError("more labels than a sampler has")
+    return np.array([decode(part) for part in values], dtype=dtype)
+
+
+def _decode_random(parts):
+    name, key, *rest = parts
+    rng = np.random.RandomState()
+    rng.set_state((name, np.array(key, dtype=np.uint32), *rest))
+    return rng
+
+
+_DECODERS = {
+    "list": lambda parts: [decode(part) for part in parts],
+    "tuple": lambda parts: tuple(decode(part) for part in parts),
+    "dict": lambda parts: {decode(key): decode(part) for key, part in parts},
+    "dtype": _decode_dtype,
+    "labels": _decode_labels,
+    "random": _decode_random,
+    "custom": lambda name: Custom(str(name)),
+}

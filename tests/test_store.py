@@ -1,0 +1,295 @@
+"""Files: what comes back, what is refused, and how soon."""
+
+import contextlib
+import json
+import os
+import time
+import tracemalloc
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from sktsgan import StaGANSampler, _store
+from sktsgan.networks import LSTMGenerator
+
+
+@pytest.fixture(scope="module")
+def fitted(beats):
+    from tests.conftest import QUICK
+
+    X, y = beats
+    rows = np.r_[: len(X)][(y != "F") | (np.cumsum(y == "F") <= 5)]  # F is interpolated
+    sampler = StaGANSampler(**QUICK)
+    with pytest.warns(UserWarning, match="fewer than the 20"):
+        sampler.fit_resample(X[rows], y[rows])
+    return sampler
+
+
+@pytest.fixture
+def path(fitted, tmp_path):
+    fitted.save(tmp_path / "sampler.safetensors")
+    return tmp_path / "sampler.safetensors"
+
+
+def contents(path):
+    with safe_open(path, "pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        return file.metadata(), tensors
+
+
+def forge(path, change=lambda manifest: None, tensors=None):
+    """Write a file whose hash is right, as someone would who means harm."""
+    metadata, own = contents(path)
+    manifest = json.loads(metadata["sktsgan"])
+    manifest = change(manifest) or manifest
+    text = manifest if isinstance(manifest, str) else json.dumps(manifest)
+    own = own | (tensors or {})
+    save_file(own, path, {"sktsgan": text, "sha256": _store._digest(text, own)})
+
+
+def entry(manifest, *names):
+    """Find the list [name, value] of an encoded dict within dicts."""
+    for name in names:
+        (found,) = [pair for pair in manifest["dict"] if pair[0] == name]
+        manifest = found[1]
+    return found
+
+
+def test_the_same_rows_come_back(fitted, path, beats):
+    loaded = StaGANSampler.load(path)
+    for random_state in (None, 3):
+        for ours, theirs in zip(
+            loaded.sample(50, random_state=random_state),
+            fitted.sample(50, random_state=random_state),
+            strict=True,
+        ):
+            np.testing.assert_array_equal(ours, theirs)
+    assert loaded.get_params() == fitted.get_params()
+    assert loaded.history_ == fitted.history_
+    for name in ("classes_", "synthetic_mask_"):
+        np.testing.assert_array_equal(getattr(loaded, name), getattr(fitted, name))
+    for name in ("n_features_in_", "n_iter_", "best_iter_", "best_score_", "sampling_strategy_"):
+        assert getattr(loaded, name) == getattr(fitted, name)
+    again = path.with_name("again")
+    loaded.save(again)
+    assert contents(again)[0] == contents(path)[0]
+
+
+@pytest.mark.parametrize("kind", ["int", "float", "bool", "object"])
+def test_labels_of_every_kind(quick, beats, tmp_path, kind):
+    X, y = beats
+    y = (y == "N").astype(kind) if kind != "object" else y.astype(object)
+    sampler = quick(conditioning="per_class").fit(X.reshape(len(X), 2, -1), y)
+    sampler.save(tmp_path / "x")
+    loaded = StaGANSampler.load(tmp_path / "x")
+    assert loaded.classes_.dtype == sampler.classes_.dtype
+    for ours, theirs in zip(loaded.sample(20), sampler.sample(20), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert set(loaded.net_) == set(sampler.net_)
+
+
+def test_a_frame_and_a_random_state(quick, tmp_path):
+    import pandas as pd
+
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(60, 4)).astype(np.float32), columns=list("abcd"))
+    y = pd.Series([0, 1] * 30)
+    sampler = quick(random_state=np.random.RandomState(5), sampling_strategy={1: 70}).fit(X, y)
+    sampler.save(tmp_path / "x")
+    loaded = StaGANSampler.load(tmp_path / "x")
+    assert loaded.feature_names_in_.tolist() == list("abcd")
+    assert loaded.sampling_strategy == {1: 70}
+    for ours, theirs in zip(loaded.sample(9), sampler.sample(9), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_code_is_given_again(quick, beats, tmp_path):
+    build = partial(LSTMGenerator, hidden_size=6)
+    sampler = quick(generator=build, callbacks=[]).fit(*beats)
+    sampler.save(tmp_path / "x")
+    with pytest.raises(ValueError, match=r"'generator' must be given to 'load'.*\(partial\)"):
+        StaGANSampler.load(tmp_path / "x")
+    loaded = StaGANSampler.load(tmp_path / "x", generator=build)
+    np.testing.assert_array_equal(loaded.sample(9)[0], sampler.sample(9)[0])
+    with pytest.raises(ValueError, match="must be those that were saved"):
+        StaGANSampler.load(tmp_path / "x", generator=partial(LSTMGenerator, hidden_size=7))
+
+
+def test_a_file_is_whole_or_as_it_was(fitted, path, monkeypatch):
+    before = path.read_bytes()
+
+    def fail(*args):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match="disk full"):
+        fitted.save(path)
+    assert path.read_bytes() == before
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+def test_not_fitted(tmp_path):
+    with pytest.raises(ValueError, match="not fitted"):
+        StaGANSampler().save(tmp_path / "x")
+
+
+def test_no_file(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        StaGANSampler.load(tmp_path / "none")
+
+
+def deep(manifest):
+    return '{"list": [' * 100_000 + "]}" * 100_000
+
+
+def parameter(name, value):
+    def change(manifest):
+        entry(manifest, "parameters", name)[1] = value
+
+    return change
+
+
+def top(name, value):
+    def change(manifest):
+        entry(manifest, name)[1] = value
+
+    return change
+
+
+HOSTILE = {
+    "newer": (top("format", _store.FORMAT + 1), "of format 2; upgrade"),
+    "no number of a format": (top("format", "x"), "of format 'x'"),
+    "deep JSON": (deep, "cannot be read"),
+    "no JSON": (lambda manifest: "import os", "cannot be read"),
+    "another JSON": (lambda manifest: "[1, 2]", "cannot be read"),
+    "an unknown kind": (top("classes", {"pickle": "gASV"}), "cannot be read"),
+    "records as labels": (top("classes", {"labels": ["V8", []]}), "cannot be read"),
+    "labels of 4 GB": (top("classes", {"labels": ["<U1000000000", ["N"]]}), "cannot be read"),
+    "many wide labels": (top("classes", {"labels": ["<U9000", ["N"] * 9000]}), "cannot be read"),
+    "a huge network": (parameter("hidden_size", 10**7), "sizes that the parameters say"),
+    "a network beyond numbers": (parameter("hidden_size", 10**30), "does not describe a sampler"),
+    "a million layers": (parameter("n_layers", 10**6), "fewer weights than layers"),
+    "endless channels": (
+        parameter("discriminator_channels", {"tuple": [8] * 100_000}),
+        "fewer weights than layers",
+    ),
+    "huge rows": (top("signal_shape", {"list": [1, 10**12]}), "parts are of different sizes"),
+    "rows of no size": (top("signal_shape", {"list": [1, -64]}), "parts are of different sizes"),
+    "another type of rows": (top("dtype", {"dtype": "O"}), "parts are of different sizes"),
+    "a path as a generator": (parameter("generator", "../../etc/passwd"), "'generator'"),
+    "code as a generator": (parameter("generator", {"custom": "os.system"}), "must be given"),
+    "an unknown parameter": (
+        lambda manifest: entry(manifest, "parameters")[1]["dict"].append(["evil", 1]),
+        "does not describe a sampler",
+    ),
+    "a parameter out of range": (parameter("lr", -1), "'lr'"),
+    "no device": (parameter("device", "cuda:99"), "'device'"),
+    "no classes": (top("classes", {"labels": ["<U1", []]}), "parts are of different sizes"),
+    "nets of nobody": (top("nets", {"dict": []}), "parts are of different sizes"),
+    "no states": (top("states", {"dict": []}), "does not describe a sampler"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_files_are_refused_at_once(path, name):
+    change, message = HOSTILE[name]
+    forge(path, change)
+    tracemalloc.start()
+    start = time.process_time()
+    with pytest.raises(ValueError, match=message):
+        StaGANSampler.load(path)
+    seconds, peak = time.process_time() - start, tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 5e7
+    assert seconds < 30  # no hang; without tracing it is milliseconds
+
+
+@pytest.mark.parametrize(
+    "tensors",
+    [
+        {"center": torch.zeros(7, 1)},
+        {"few0": torch.zeros(5, 1, 63)},
+        {"net0.rng_": torch.zeros(3, dtype=torch.uint8)},
+        {"net0.optimizer_.x.step": torch.zeros(1)},
+        {"net0.module_.evil": torch.zeros(1)},
+    ],
+)
+def test_other_tensors_are_refused(path, tensors):
+    forge(path, tensors=tensors)
+    with pytest.raises(ValueError, match="does not describe a sampler"):
+        StaGANSampler.load(path)
+
+
+def test_foreign_files(path, tmp_path):
+    save_file({"a": torch.zeros(2)}, tmp_path / "a")
+    with pytest.raises(ValueError, match="must be a file that 'save' wrote"):
+        StaGANSampler.load(tmp_path / "a")
+    for content in (b"", b"hello", b"\x80\x04K\x01." * 99, b"\xff" * 8 + b"{}", os.urandom(999)):
+        (tmp_path / "b").write_bytes(content)
+        with pytest.raises(ValueError, match="damaged or another"):
+            StaGANSampler.load(tmp_path / "b")
+
+
+def test_every_flipped_bit_is_found(path):
+    content = bytearray(path.read_bytes())
+    rng = np.random.default_rng(0)
+    places = np.r_[0:200, rng.integers(0, len(content), 300)]
+    for place in places:
+        flipped = content.copy()
+        flipped[place] ^= 1 << int(rng.integers(8))
+        path.write_bytes(flipped)
+        with pytest.raises(ValueError, match="'path' must be"):
+            StaGANSampler.load(path)
+
+
+def test_every_truncation_is_found(path):
+    content = path.read_bytes()
+    for size in np.linspace(0, len(content) - 1, 60).astype(int):
+        path.write_bytes(content[:size])
+        with pytest.raises(ValueError, match="'path' must be"):
+            StaGANSampler.load(path)
+
+
+LEAVES = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5))
+KINDS = st.sampled_from(["list", "tuple", "dict", "dtype", "labels", "random", "custom", "x"])
+VALUES = st.recursive(
+    LEAVES,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3), st.dictionaries(KINDS, inner, min_size=1, max_size=2)
+    ),
+    max_leaves=8,
+)
+ENTRIES = st.sampled_from(
+    [
+        "parameters",
+        "classes",
+        "dtype",
+        "row_shape",
+        "signal_shape",
+        "sampling_strategy",
+        "nets",
+        "n_features_in",
+        "feature_names_in",
+        "states",
+        "format",
+    ]
+)
+
+
+@settings(
+    max_examples=int(os.environ.get("SKTSGAN_FUZZ", "150")),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(name=ENTRIES, value=VALUES)
+def test_whatever_a_file_says_it_is_an_error_or_a_sampler(fitted, path, name, value):
+    fitted.save(path)
+    forge(path, top(name, value))
+    with contextlib.suppress(ValueError):
+        StaGANSampler.load(path).sample(2, random_state=0)
