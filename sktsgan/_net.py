@@ -350,6 +350,7 @@ class AdversarialNet(NeuralNet):
             "best_iter": self.best_.best_iter_,
             "score": self.best_.score_,
             "seed": self.seed,
+            "classes": self.classes_.tolist(),
             "history": json.dumps(list(self.history), default=float),
         }
 
@@ -366,6 +367,24 @@ class AdversarialNet(NeuralNet):
         self.history = History(json.loads(description["history"]))
         self.best_ = BestByMMD({})
         self.best_.best_iter_, self.best_.score_ = description["best_iter"], description["score"]
+
+    def go_on(self, options):
+        """Take up what may change between two trainings.
+
+        Parameters
+        ----------
+        options : object
+            Has the net's own parameters as attributes.
+        """
+        names = "batch_size max_epochs lr n_discriminator_steps gradient_penalty augmentation"
+        for name in [*names.split(), "ema_decay"]:
+            setattr(self, name, getattr(options, name))
+        self.iterator_train__n_batches = options.steps_per_epoch
+        for name in self._both_optimizers:
+            for group in getattr(self, name).param_groups:
+                group["lr"] = self.lr
+        self.stopped_by_ = None
+        self.initialize_callbacks()
 
     def check_fits(self, tensors):
         """Compare shapes before anything is allocated, since a file may claim any size."""
@@ -494,9 +513,12 @@ class BestByMMD(Callback):
         """Fix what every epoch is compared by: bandwidths and noise."""
         self.bandwidths_ = {label: median_bandwidth(X) for label, X in self.held_out.items()}
         self.noise_ = net.noise(_N_COMPARED)
-        self.best_score_, self.best_iter_, self.best_epoch_ = np.inf, None, 0
+        self.best_score_, self.best_iter_, self.best_epoch_ = np.inf, None, len(net.history)
         self.best_weights_ = None
         self.n_epochs_ = 0
+        if net.n_iter_ and self.held_out:  # training goes on
+            self.best_score_, self.best_iter_ = self._score(net), net.n_iter_
+            self.best_weights_ = net.snapshot()
 
     def on_epoch_end(self, net, **kwargs):
         """Measure, keep, stop."""

@@ -33,11 +33,6 @@ from sktsgan.networks import ConvDiscriminator, LSTMGenerator
 
 # A class of fewer rows is not learned but interpolated.
 _FEW_ROWS = 20
-# What a description that is none makes of the code that follows it.
-_ERRORS_OF_FILES = (
-    *(AttributeError, IndexError, KeyError, TypeError, ValueError),
-    *(RecursionError, RuntimeError, OverflowError),
-)
 # Values in a row; what claims to have more is no file of ours.
 _MAX_VALUES = 2**24
 # More held-out rows would cost time and make the MMD hardly steadier.
@@ -157,6 +152,9 @@ class StaGANSampler(BaseOverSampler):
         This is the share of the variance that counts as fine; 0 leaves generated rows as they are.
     replicate_fraction : float, default=0.0
         Share of the new rows of ``fit_resample`` that are exact replicates of real rows.
+    warm_start : bool, default=False
+        True goes on from the weights of the last ``fit`` or ``fit_resample``, which must have had
+        the same classes and shapes, instead of from new ones.
     device : str, default="auto"
         Torch device; "auto" takes a CUDA device if there is one, else the CPU.
     callbacks : list of skorch callbacks, default=None
@@ -271,6 +269,7 @@ class StaGANSampler(BaseOverSampler):
         "variation": [Interval(numbers.Real, 0, None, closed="left")],
         "detail_fraction": [Interval(numbers.Real, 0, 1, closed="left")],
         "replicate_fraction": [Interval(numbers.Real, 0, 1, closed="both")],
+        "warm_start": ["boolean"],
         "device": [str, torch.device],
         "callbacks": [list, tuple, None],
         "verbose": ["verbose"],
@@ -310,6 +309,7 @@ class StaGANSampler(BaseOverSampler):
         variation=4.0,
         detail_fraction=0.03,
         replicate_fraction=0.0,
+        warm_start=False,
         device="auto",
         callbacks=None,
         verbose=0,
@@ -346,6 +346,7 @@ class StaGANSampler(BaseOverSampler):
         self.variation = variation
         self.detail_fraction = detail_fraction
         self.replicate_fraction = replicate_fraction
+        self.warm_start = warm_start
         self.device = device
         self.callbacks = callbacks
         self.verbose = verbose
@@ -372,7 +373,56 @@ class StaGANSampler(BaseOverSampler):
         self.sampling_strategy_ = check_sampling_strategy(
             self.sampling_strategy, y, self._sampling_type
         )
-        self._train(X, y, check_random_state(self.random_state))
+        self._train(X, y, check_random_state(self.random_state), go_on=self._goes_on())
+        return self
+
+    def _goes_on(self):
+        return self.warm_start and hasattr(self, "_nets")
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y, classes=None):
+        """Go on training with more rows, for `max_epochs` epochs.
+
+        The scale of the rows is that of the first call. The weights with the best MMD to the
+        held-out part of these rows are kept, those that there were among them. Rows of classes too
+        small to be learned are kept until there are 20 of them.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features) or (n_samples, n_channels, n_timepoints)
+            Signals, in random order: what is seen last counts most.
+        y : array-like of shape (n_samples,)
+            Labels.
+        classes : array-like of shape (n_classes,), default=None
+            All labels that will ever come, in the first call; by default those in `y`.
+
+        Returns
+        -------
+        StaGANSampler
+            The sampler itself.
+
+        Raises
+        ------
+        ValueError
+            If shapes or `classes` are not those of the first call, a label is none of these, or
+            `X` is not finite.
+        """
+        check_classification_targets(y)
+        go_on = hasattr(self, "_nets")
+        X, y, _ = self._check_X_y(X, y, reset=not go_on)
+        if go_on and classes is not None and not np.array_equal(np.unique(classes), self.classes_):
+            raise ValueError(
+                f"'classes' must be those of the first call, {self.classes_.tolist()}. "
+                f"Got {np.unique(classes).tolist()}."
+            )
+        rng = check_random_state(self.random_state)
+        self._train(X, y, rng, classes=classes, go_on=go_on, accumulate=True)
+        seen = np.repeat(self.classes_, self._counts)
+        self.sampling_strategy_ = {}
+        if np.count_nonzero(self._counts) > 1:
+            self.sampling_strategy_ = check_sampling_strategy(
+                self.sampling_strategy, seen, self._sampling_type
+            )
         return self
 
     def sample(self, n_samples=1, *, y=None, random_state=None):
@@ -412,7 +462,7 @@ class StaGANSampler(BaseOverSampler):
                 raise ValueError(
                     f"'n_samples' must be a whole number of at least 1. Got {n_samples!r}."
                 )
-            labels = rng.choice(len(self.classes_), n_samples, p=self._frequencies)
+            labels = rng.choice(len(self.classes_), n_samples, p=self._counts / self._counts.sum())
         else:
             labels = self._check_labels(y)
         with fixed_order():
@@ -478,7 +528,7 @@ class StaGANSampler(BaseOverSampler):
         tensors |= {f"few{i}": torch.from_numpy(X) for i, X in self._few_rows.items()}
         for name in ("center", "scale"):
             tensors[name] = torch.from_numpy(getattr(self._scaler, name))
-        tensors["frequencies"] = torch.from_numpy(self._frequencies)
+        tensors["counts"] = torch.from_numpy(self._counts)
         if hasattr(self, "synthetic_mask_"):
             tensors["synthetic_mask"] = torch.from_numpy(self.synthetic_mask_)
         manifest = {
@@ -528,7 +578,7 @@ class StaGANSampler(BaseOverSampler):
             return cls._restored(manifest, tensors, custom)
         except _NotGivenError as error:
             raise ValueError(str(error)) from None
-        except _ERRORS_OF_FILES as error:
+        except _store.UNREADABLE as error:
             raise ValueError(
                 f"'path' must be a file that 'save' wrote. {path} does not describe a sampler: "
                 f"{str(error).splitlines()[0] if str(error) else type(error).__name__}."
@@ -554,6 +604,11 @@ class StaGANSampler(BaseOverSampler):
 
     def _set_description(self, manifest, tensors):
         """Set what is known of the rows; each size in it has its counterpart in the tensors."""
+        kinds = {"classes": np.ndarray, "dtype": np.dtype, "sampling_strategy": dict}
+        kinds |= {"n_features_in": int, "feature_names_in": np.ndarray | None, "nets": dict}
+        for name, kind in kinds.items():
+            if not isinstance(manifest[name], kind):
+                raise ValueError(f"its {name} is of another kind")
         self.classes_ = manifest["classes"]
         self._dtype = manifest["dtype"]
         self._row_shape = tuple(manifest["row_shape"])
@@ -562,7 +617,7 @@ class StaGANSampler(BaseOverSampler):
         self.n_features_in_ = manifest["n_features_in"]
         if manifest["feature_names_in"] is not None:
             self.feature_names_in_ = manifest["feature_names_in"]
-        self._frequencies = tensors["frequencies"].numpy()
+        self._counts = tensors["counts"].numpy()
         self._scaler = SignalScaler(tensors["center"].numpy(), tensors["scale"].numpy())
         if "synthetic_mask" in tensors:
             self.synthetic_mask_ = tensors["synthetic_mask"].numpy()
@@ -575,10 +630,13 @@ class StaGANSampler(BaseOverSampler):
             0 < size == math.prod(self._row_shape) <= _MAX_VALUES
             and all(isinstance(part, int) and part > 0 for part in self._signal_shape)
             and self._dtype.kind in "fiu"
-            and self._frequencies.shape == (n_classes,)
+            and self._counts.shape == (n_classes,)
+            and self._counts.min() >= 0
             and self._scaler.center.shape == self._scaler.scale.shape == (n_channels, 1)
             and all(X.shape[1:] == self._signal_shape for X in self._few_rows.values())
-            and self._few_rows.keys() | manifest["nets"].keys() == set(range(n_classes))
+            and self._few_rows.keys() | manifest["nets"].keys()
+            == set(np.flatnonzero(self._counts).tolist())
+            and np.array_equal(np.unique(self.classes_), self.classes_)
         ):
             raise ValueError("its parts are of different sizes")
 
@@ -593,8 +651,9 @@ class StaGANSampler(BaseOverSampler):
                 for name, value in tensors.items()
                 if name.startswith(f"net{place}.")
             }
-            group = [label for label, other in manifest["nets"].items() if other == place]
+            group = np.array(description["classes"])
             net = self._build_net(self._signal_shape, len(group), device, check_random_state(0))
+            net.classes_ = group
             if not (callable(self.generator) or callable(self.discriminator)):
                 net.check_fits(own)
             with seeded(0):
@@ -606,7 +665,7 @@ class StaGANSampler(BaseOverSampler):
 
     def _fit_resample(self, X, y):
         rng = check_random_state(self.random_state)
-        self._train(X, y, rng)
+        self._train(X, y, rng, go_on=self._goes_on())
         labels = np.searchsorted(self.classes_, y)
         rows = np.ascontiguousarray(self._scaled(X).reshape(len(X), -1))
         X_parts, y_parts = [X], [y]
@@ -684,7 +743,7 @@ class StaGANSampler(BaseOverSampler):
     def _unflattened(self, rows):
         return rows.reshape(len(rows), *self._signal_shape)
 
-    def _check_X_y(self, X, y, accept_sparse=None):  # noqa: ARG002, N802 (imbalanced-learn's)
+    def _check_X_y(self, X, y, accept_sparse=None, reset=True):  # noqa: ARG002, N802 (imblearn's)
         if issparse(X):
             raise TypeError(
                 "X must be dense, as signals have no zeros to save. Got a sparse "
@@ -697,7 +756,7 @@ class StaGANSampler(BaseOverSampler):
                 f"n_timepoints). Got {np.ndim(X)} axes."
             )
         y, binarize_y = check_target_type(y, indicate_one_vs_all=True)
-        X, y = validate_data(self, X=X, y=y, reset=True, allow_nd=True, ensure_all_finite=False)
+        X, y = validate_data(self, X=X, y=y, reset=reset, allow_nd=True, ensure_all_finite=False)
         if X.dtype.kind not in "fiu":
             X = X.astype(np.float64)
         check_finite(X)
@@ -728,76 +787,127 @@ class StaGANSampler(BaseOverSampler):
         y = np.asarray(y)
         if y.ndim != 1 or not len(y):
             raise ValueError(f"'y' must be a list of labels, one for each row. Got {y.shape}.")
-        unknown = ~np.isin(y, self.classes_)
+        seen = self.classes_[self._counts > 0]
+        unknown = ~np.isin(y, seen)
         if unknown.any():
             raise ValueError(
-                f"'y' must hold labels seen in 'fit', {self.classes_.tolist()}. "
+                f"'y' must hold labels seen in 'fit', {seen.tolist()}. "
                 f"Got {_plain(y[unknown][0])!r}."
             )
         return np.searchsorted(self.classes_, y)
 
-    def _train(self, X, y, rng):
+    def _train(self, X, y, rng, *, classes=None, go_on=False, accumulate=False):
         """Learn all classes that have enough rows; keep the rows of those that have not."""
         device = check_device(self.device)
         self._check_numbers()
-        self.classes_, labels = np.unique(y, return_inverse=True)
-        counts = np.bincount(labels)
-        self._frequencies = counts / counts.sum()
-        self._row_shape, self._dtype = X.shape[1:], X.dtype
         signals = as_signals(X, self.n_channels)
-        self._signal_shape = signals.shape[1:]
-        self._scaler = SignalScaler.from_signals(signals)
-        few = np.flatnonzero(counts < _FEW_ROWS)
+        if not go_on:
+            self._begin(X, signals, y if classes is None else classes)
+        labels = self._check_announced(signals, y)
+        counts = np.bincount(labels, minlength=len(self.classes_))
+        self._counts = self._counts + counts if accumulate else counts
+        if accumulate and self._few_rows:
+            signals, labels = self._with_few_rows(signals, labels)
+            counts = np.bincount(labels, minlength=len(self.classes_))
+        known = np.isin(np.arange(len(counts)), list(self._nets))
+        few = np.flatnonzero((counts > 0) & (counts < _FEW_ROWS) & ~known)
         self._few_rows = {
             int(label): self._scaler.scaled(signals[labels == label]) for label in few
         }
         for label in few:
             self._warn_of_few_rows(self.classes_[label], counts[label])
-        learned = np.flatnonzero(counts >= _FEW_ROWS)
-        groups = [learned] if self.conditioning == "shared" else learned[:, None]
-        nets = {}
-        for group in groups:
-            if len(group):
-                net = self._train_net(signals, labels, group, device, rng)
-                nets.update(dict.fromkeys(group.tolist(), net))
+        learned = np.flatnonzero((counts >= _FEW_ROWS) | (known & (counts > 0)))
+        nets = dict(self._nets)
+        for group in self._groups(learned, later=accumulate or self.warm_start):
+            own = np.intersect1d(group, learned)
+            net = next((nets[label] for label in group.tolist() if label in nets), None)
+            net = self._train_net(net, signals, labels, group, own, device, rng)
+            nets.update(dict.fromkeys(own.tolist(), net))
         self._set_results(nets)
 
-    def _train_net(self, signals, labels, group, device, rng):
-        """Train one net on the classes in `group`, which it knows by their place there."""
-        held_out = self._hold_out(labels, group, rng)
-        net = self._build_net(signals.shape[1:], len(group), device, rng)
-        net.best_ = BestByMMD(
+    def _begin(self, X, signals, classes):
+        """Fix what stays for good: classes, shapes and scale."""
+        self.classes_ = np.unique(classes)
+        self._row_shape, self._dtype = X.shape[1:], X.dtype
+        self._signal_shape = signals.shape[1:]
+        self._scaler = SignalScaler.from_signals(signals)
+        self._counts = np.zeros(len(self.classes_), dtype=int)
+        self._nets, self._few_rows = {}, {}
+
+    def _check_announced(self, signals, y):
+        """Return the labels' indices, where they and the signals are as they were at first."""
+        if signals.shape[1:] != self._signal_shape:
+            raise ValueError(
+                "X must have the channels and timepoints of the first call, "
+                f"{self._signal_shape}. Got {signals.shape[1:]}."
+            )
+        unknown = ~np.isin(y, self.classes_)
+        if unknown.any():
+            raise ValueError(
+                f"'y' must hold classes of the first call, {self.classes_.tolist()}. Got "
+                f"{_plain(y[unknown][0])!r}; name all that will come in 'classes'."
+            )
+        return np.searchsorted(self.classes_, y)
+
+    def _with_few_rows(self, signals, labels):
+        """Put the rows of earlier calls that were too few to be learned before the new ones."""
+        few = [self._scaler.restored(X).astype(signals.dtype) for X in self._few_rows.values()]
+        few_labels = np.repeat(list(self._few_rows), [len(X) for X in few])
+        return np.concatenate([*few, signals]), np.concatenate([few_labels, labels])
+
+    def _groups(self, learned, later):
+        """Say which classes share a net; all of them where others may be learned `later`."""
+        if self.conditioning == "per_class":
+            return list(learned[:, None])
+        if not len(learned):
+            return []
+        net = next(iter(self._nets.values()), None)
+        if net is not None:
+            return [net.classes_]
+        return [np.arange(len(self.classes_)) if later else learned]
+
+    def _train_net(self, net, signals, labels, group, own, device, rng):
+        """Train a net for the classes in `group`, by their place there, on rows of some of them."""
+        held_out = self._hold_out(labels, own, rng)
+        best = BestByMMD(
             {
-                place: self._scaler.scaled(signals[rows])
-                for place, rows in held_out.items()
+                int(np.searchsorted(group, label)): self._scaler.scaled(signals[rows])
+                for label, rows in held_out.items()
                 if len(rows)
             },
             self.patience,
         )
+        is_new = net is None
+        if is_new:
+            net = self._build_net(signals.shape[1:], len(group), device, rng)
+            net.classes_ = group
+        net.best_ = best
         net.callbacks = [
             ("best", net.best_),
             *([("progress", Progress())] if self.verbose else []),
             *(self.callbacks or []),
         ]
-        rows = np.flatnonzero(np.isin(labels, group))
+        rows = np.flatnonzero(np.isin(labels, own))
         rows = np.setdiff1d(rows, np.concatenate(list(held_out.values())))
-        places = np.searchsorted(group, labels[rows])
-        dataset = ScaledRows(signals, rows, places, self._scaler)
+        dataset = ScaledRows(signals, rows, np.searchsorted(group, labels[rows]), self._scaler)
         with fixed_order():
-            with seeded(net.seed):
-                net.initialize()
+            if is_new:
+                with seeded(net.seed):
+                    net.initialize()
+            else:
+                net.go_on(self)
             net.partial_fit(dataset)
         return net
 
-    def _hold_out(self, labels, group, rng):
-        """Draw the held-out rows of each class, by its place in `group`."""
+    def _hold_out(self, labels, own, rng):
+        """Draw the held-out rows of each class."""
         held_out = {}
-        for place, label in enumerate(group):
+        for label in own.tolist():
             rows = np.flatnonzero(labels == label)
             n_held_out = min(int(self.validation_fraction * len(rows)), _MAX_HELD_OUT)
             # MMD^2 needs two rows, and the rest has to teach something
             n_held_out = n_held_out if n_held_out >= 2 else 0
-            held_out[place] = rng.permutation(rows)[:n_held_out]
+            held_out[label] = rng.permutation(rows)[:n_held_out]
         return held_out
 
     def _build_net(self, signal_shape, n_classes, device, rng):
@@ -877,11 +987,11 @@ class StaGANSampler(BaseOverSampler):
             signals[rows] = self._unflattened(jittered(between, rng))
         nets = {id(net): net for net in self._nets.values()}
         for key, net in nets.items():
-            group = [index for index, other in self._nets.items() if id(other) == key]
-            rows = np.flatnonzero(np.isin(labels, group))
+            own = [index for index, other in self._nets.items() if id(other) == key]
+            rows = np.flatnonzero(np.isin(labels, own))
             if len(rows):
                 noise = torch.Generator().manual_seed(int(rng.randint(2**31 - 1)))
-                places = torch.from_numpy(np.searchsorted(group, labels[rows]))
+                places = torch.from_numpy(np.searchsorted(net.classes_, labels[rows]))
                 signals[rows] = net.sample(places, noise)
         return signals
 

@@ -14,6 +14,11 @@ from safetensors.torch import save_file
 
 # Raised when files change so that older versions cannot read them.
 FORMAT = 1
+# What a description that is none makes of the code that reads it.
+UNREADABLE = (
+    *(AttributeError, IndexError, KeyError, TypeError, ValueError, SyntaxError),
+    *(RecursionError, RuntimeError, ArithmeticError),
+)
 # Kinds of numpy types that labels and rows may have: no objects but strings, no records.
 _KINDS = "biufUO"
 # What labels may take: short text that claims to be long must not fill the memory.
@@ -106,7 +111,7 @@ def _parse(text, path):
     try:
         manifest = decode(json.loads(text))
         newest = manifest["format"]
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
+    except UNREADABLE as error:
         raise ValueError(
             f"'path' must be a file that 'save' wrote. What describes {path} cannot be read."
         ) from error

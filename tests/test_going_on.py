@@ -1,0 +1,125 @@
+"""Training that goes on: ``partial_fit`` and ``warm_start``."""
+
+import numpy as np
+import pytest
+import torch
+
+from sktsgan import StaGANSampler
+from sktsgan.metrics import maximum_mean_discrepancy
+
+
+def weights(sampler):
+    return torch.cat([p.flatten() for p in sampler.net_.module_.state_dict().values()])
+
+
+def test_partial_fit_goes_on(quick, beats):
+    sampler = quick(patience=None).partial_fit(*beats)
+    first, net = weights(sampler), sampler.net_
+    assert sampler.n_iter_ == 6
+    sampler.partial_fit(*beats)
+    assert sampler.net_ is net
+    assert sampler.n_iter_ == 12
+    assert len(sampler.history_) == 4
+    assert sampler.best_iter_ in (6, 9, 12)
+    assert sampler.best_iter_ == 6 or not torch.equal(weights(sampler), first)
+    assert sum(sampler.sampling_strategy_.values()) == 2 * sum(
+        quick().fit(*beats).sampling_strategy_.values()
+    )
+
+
+def test_partial_fit_learns(beats):
+    X, y = beats
+    sampler = StaGANSampler(
+        max_epochs=1, steps_per_epoch=60, batch_size=48, hidden_size=32, random_state=0
+    )
+    figures = []
+    for part in (np.arange(i, len(X), 2) for i in (0, 1, 0, 1)):
+        sampler.partial_fit(X[part], y[part], classes=["F", "N", "V"])
+        new, _ = sampler.sample(y=["N"] * 300, random_state=0)
+        figures.append(maximum_mean_discrepancy(X[y == "N"], new))
+    assert figures[-1] < figures[0] / 2
+
+
+def test_the_weights_are_never_worse(quick, beats):
+    """A learning rate that ruins everything does not replace what was learned."""
+    sampler = quick(max_epochs=6, steps_per_epoch=20).partial_fit(*beats)
+    before = weights(sampler)
+    sampler.set_params(lr=0.3, max_epochs=2)
+    with pytest.warns(UserWarning, match="The weights of iteration 120 are kept"):
+        sampler.partial_fit(*beats)
+    assert sampler.best_iter_ == 120
+    assert torch.equal(weights(sampler), before)
+
+
+def test_a_class_that_comes_later(quick, beats):
+    X, y = beats
+    first = y != "F"
+    sampler = quick().partial_fit(X[first], y[first], classes=["F", "N", "V"])
+    assert sampler.classes_.tolist() == ["F", "N", "V"]
+    assert set(sampler.sample(50, random_state=0)[1]) == {"N", "V"}
+    with pytest.raises(ValueError, match=r"seen in 'fit', \['N', 'V'\]. Got 'F'"):
+        sampler.sample(y=["F"])
+    F = np.flatnonzero(y == "F")
+    with pytest.warns(UserWarning, match="Class 'F' has 15 rows"):
+        sampler.partial_fit(X[F[:15]], y[F[:15]])
+    assert sampler.sample(y=["F"])[0].shape == (1, 64)
+    sampler.partial_fit(X[F[15:25]], y[F[15:25]])  # 25 together are learned
+    assert not sampler._few_rows
+    X_new, y_new = sampler.sample(90, random_state=0)
+    assert np.isfinite(X_new).all()
+    assert set(y_new) == {"F", "N", "V"}
+
+
+def test_classes_by_themselves(quick, beats):
+    X, y = beats
+    sampler = quick(conditioning="per_class").partial_fit(
+        X[y == "N"], y[y == "N"], classes=["F", "N", "V"]
+    )
+    assert set(sampler.net_) == {"N"}
+    sampler.partial_fit(X[y == "V"], y[y == "V"])
+    assert set(sampler.net_) == {"N", "V"}
+    assert sampler.net_["N"].n_iter_ == sampler.net_["V"].n_iter_ == 6
+
+
+def test_what_does_not_fit_is_refused(quick, beats):
+    X, y = beats
+    sampler = quick().partial_fit(X[y != "F"], y[y != "F"])
+    with pytest.raises(ValueError, match=r"'y' must hold classes of the first call.*Got 'F'"):
+        sampler.partial_fit(X, y)
+    with pytest.raises(ValueError, match=r"'classes' must be those of the first call"):
+        sampler.partial_fit(X[y != "F"], y[y != "F"], classes=["N", "V", "S"])
+    with pytest.raises(ValueError, match="63 features"):
+        sampler.partial_fit(X[:, 1:], y)
+    with pytest.raises(ValueError, match="timepoints of the first call"):
+        sampler.partial_fit(X[y != "F"].reshape(-1, 64, 1, order="C").repeat(2, 2), y[y != "F"])
+    with pytest.raises(ValueError, match=r"'y' must hold classes of the first call.*Got 'F'"):
+        quick().partial_fit(X, y, classes=["N", "V"])
+
+
+def test_warm_start(quick, beats):
+    X, y = beats
+    cold = quick().fit(X, y).fit(X, y)
+    assert cold.n_iter_ == 6
+    warm = quick(warm_start=True, patience=None).fit(X, y)
+    net = warm.net_
+    warm.set_params(max_epochs=3)
+    X_resampled, _ = warm.fit_resample(X, y)
+    assert len(X_resampled) == 1200
+    assert warm.net_ is net
+    assert warm.n_iter_ == 6 + 9
+    assert (warm._counts == np.unique(y, return_counts=True)[1]).all()  # not added up
+    with pytest.raises(ValueError, match="'y' must hold classes of the first call"):
+        warm.fit(X, np.where(y == "F", "S", y))
+    assert quick().fit(X, np.where(y == "F", "S", y)).classes_.tolist() == ["N", "S", "V"]
+
+
+def test_a_loaded_sampler_goes_on_like_the_saved_one(quick, beats, tmp_path):
+    sampler = quick(patience=None).partial_fit(*beats)
+    sampler.save(tmp_path / "x")
+    loaded = StaGANSampler.load(tmp_path / "x")
+    for each in (sampler, loaded):
+        each.partial_fit(*beats)
+    assert torch.equal(weights(sampler), weights(loaded))
+    assert loaded.n_iter_ == 12
+    for ours, theirs in zip(loaded.sample(40), sampler.sample(40), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
