@@ -12,6 +12,7 @@ from skorch.history import History
 from torch.utils.data import Dataset
 from tqdm.auto import tqdm
 
+from sktsgan._store import write
 from sktsgan._threads import side_by_side
 from sktsgan.losses import gradient_penalty
 from sktsgan.metrics._mmd import maximum_mean_discrepancy, median_bandwidth
@@ -348,7 +349,7 @@ class AdversarialNet(NeuralNet):
             "n_iter": self.n_iter_,
             "stopped_by": self.stopped_by_,
             "best_iter": self.best_.best_iter_,
-            "score": self.best_.score_,
+            "score": getattr(self.best_, "score_", None),
             "seed": self.seed,
             "classes": self.classes_.tolist(),
             "history": json.dumps(list(self.history), default=float),
@@ -385,6 +386,22 @@ class AdversarialNet(NeuralNet):
                 group["lr"] = self.lr
         self.stopped_by_ = None
         self.initialize_callbacks()
+
+    def resume(self, description, tensors):
+        """Put back what a checkpoint has, so that training goes on as if nothing had happened.
+
+        Parameters
+        ----------
+        description : dict
+            Of the file.
+        tensors : dict of str to Tensor
+            Of the file.
+        """
+        kept = description["kept"], _part(tensors, "kept")
+        self.load_tensors(tensors)
+        best = self.best_
+        self.set_description(description)
+        best.resumed, self.best_ = kept, best
 
     def check_fits(self, tensors):
         """Compare shapes before anything is allocated, since a file may claim any size."""
@@ -503,19 +520,25 @@ class BestByMMD(Callback):
         finite losses are kept.
     patience : int or None
         Epochs without improvement after which training stops.
+    resumed : tuple of dict and dict of str to Tensor, default=None
+        What :meth:`state` gave in a training that goes on here.
     """
 
-    def __init__(self, held_out, patience=None):
+    def __init__(self, held_out, patience=None, resumed=None):
         self.held_out = held_out
         self.patience = patience
+        self.resumed = resumed
 
     def on_train_begin(self, net, **kwargs):
         """Fix what every epoch is compared by: bandwidths and noise."""
         self.bandwidths_ = {label: median_bandwidth(X) for label, X in self.held_out.items()}
+        self.n_epochs_ = 0
+        if self.resumed:
+            self._resume(net)
+            return
         self.noise_ = net.noise(_N_COMPARED)
         self.best_score_, self.best_iter_, self.best_epoch_ = np.inf, None, len(net.history)
         self.best_weights_ = None
-        self.n_epochs_ = 0
         if net.n_iter_ and self.held_out:  # training goes on
             self.best_score_, self.best_iter_ = self._score(net), net.n_iter_
             self.best_weights_ = net.snapshot()
@@ -553,7 +576,25 @@ class BestByMMD(Callback):
         if self.best_weights_ is not None:
             net.restore(self.best_weights_)
         self.score_ = -self.best_score_ if np.isfinite(self.best_score_) else None
-        del self.held_out, self.noise_, self.best_weights_  # real rows stay out of a pickle
+        # real rows stay out of a pickle
+        del self.held_out, self.noise_, self.best_weights_, self.resumed
+
+    def state(self):
+        """Give what decides which weights are kept: numbers, and tensors by name."""
+        numbers = {"score": float(self.best_score_), "iter": self.best_iter_}
+        numbers["epoch"] = self.best_epoch_
+        tensors = {"noise": self.noise_.cpu()}
+        for name, weights in (self.best_weights_ or {}).items():
+            tensors |= {f"best.{name}.{key}": value.cpu() for key, value in weights.items()}
+        return numbers, tensors
+
+    def _resume(self, net):
+        numbers, tensors = self.resumed
+        self.best_score_, self.best_iter_ = numbers["score"], numbers["iter"]
+        self.best_epoch_ = numbers["epoch"]
+        self.noise_ = tensors["noise"].to(net.device)
+        best = _part(tensors, "best")
+        self.best_weights_ = {name: _part(best, name) for name in net._networks} if best else None
 
     def _report_divergence(self, net):
         advice = f"Lower 'lr' (now {net.lr}) or raise 'gradient_penalty'."
@@ -584,6 +625,31 @@ class BestByMMD(Callback):
                 scores.append(maximum_mean_discrepancy(X, X_synthetic, bandwidth=bandwidth))
                 weights.append(len(X) ** 0.5)
         return float(np.average(scores, weights=weights)) if scores else np.inf
+
+
+class Checkpoint(Callback):
+    """Write all that training needs to go on, after each epoch, to a file.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    run : dict
+        What tells the run from others; goes into the file.
+    """
+
+    def __init__(self, path, run):
+        self.path = path
+        self.run = run
+
+    def on_epoch_end(self, net, **kwargs):
+        """Write; the file before stays whole until then."""
+        numbers, tensors = net.best_.state()
+        tensors = net.tensors() | {f"kept.{name}": value for name, value in tensors.items()}
+        description = net.description() | {"kept": numbers}
+        # parts of one tensor cannot be stored apart
+        tensors = {name: value.contiguous().clone() for name, value in tensors.items()}
+        write(self.path, {"run": self.run, "net": description}, tensors)
 
 
 class Progress(Callback):

@@ -1,9 +1,12 @@
 """StaGANSampler: balances labelled signals with a GAN, as an imbalanced-learn sampler."""
 
+import copy
 import math
 import numbers
+import os
 import warnings
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -17,7 +20,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sktsgan import _store, losses
-from sktsgan._net import AdversarialNet, BestByMMD, Progress, ScaledRows, check_device
+from sktsgan._net import AdversarialNet, BestByMMD, Checkpoint, Progress, ScaledRows, check_device
 from sktsgan._selection import (
     Detail,
     NeighborSelection,
@@ -155,6 +158,11 @@ class StaGANSampler(BaseOverSampler):
     warm_start : bool, default=False
         True goes on from the weights of the last ``fit`` or ``fit_resample``, which must have had
         the same classes and shapes, instead of from new ones.
+    checkpoint : str or path-like, default=None
+        Folder in which training is written down after each epoch. A ``fit`` or ``fit_resample`` on
+        the same rows and with the same parameters that finds it there goes on, and ends with the
+        weights that it would have had without a break; on other ones it raises an error. States
+        of `callbacks` are not in it. Not with `warm_start` or ``partial_fit``.
     device : str, default="auto"
         Torch device; "auto" takes a CUDA device if there is one, else the CPU.
     callbacks : list of skorch callbacks, default=None
@@ -270,6 +278,7 @@ class StaGANSampler(BaseOverSampler):
         "detail_fraction": [Interval(numbers.Real, 0, 1, closed="left")],
         "replicate_fraction": [Interval(numbers.Real, 0, 1, closed="both")],
         "warm_start": ["boolean"],
+        "checkpoint": [str, os.PathLike, None],
         "device": [str, torch.device],
         "callbacks": [list, tuple, None],
         "verbose": ["verbose"],
@@ -310,6 +319,7 @@ class StaGANSampler(BaseOverSampler):
         detail_fraction=0.03,
         replicate_fraction=0.0,
         warm_start=False,
+        checkpoint=None,
         device="auto",
         callbacks=None,
         verbose=0,
@@ -347,6 +357,7 @@ class StaGANSampler(BaseOverSampler):
         self.detail_fraction = detail_fraction
         self.replicate_fraction = replicate_fraction
         self.warm_start = warm_start
+        self.checkpoint = checkpoint
         self.device = device
         self.callbacks = callbacks
         self.verbose = verbose
@@ -373,8 +384,14 @@ class StaGANSampler(BaseOverSampler):
         self.sampling_strategy_ = check_sampling_strategy(
             self.sampling_strategy, y, self._sampling_type
         )
-        self._train(X, y, check_random_state(self.random_state), go_on=self._goes_on())
+        self._train(X, y, self._start_rng(), go_on=self._goes_on())
         return self
+
+    def _start_rng(self):
+        """Return the source of randomness, one that a checkpoint may wind back."""
+        if self.random_state is None and self.checkpoint is not None:
+            return np.random.RandomState()
+        return check_random_state(self.random_state)
 
     def _goes_on(self):
         return self.warm_start and hasattr(self, "_nets")
@@ -664,7 +681,7 @@ class StaGANSampler(BaseOverSampler):
         return {label: nets[place] for label, place in manifest["nets"].items()}
 
     def _fit_resample(self, X, y):
-        rng = check_random_state(self.random_state)
+        rng = self._start_rng()
         self._train(X, y, rng, go_on=self._goes_on())
         labels = np.searchsorted(self.classes_, y)
         rows = np.ascontiguousarray(self._scaled(X).reshape(len(X), -1))
@@ -763,7 +780,7 @@ class StaGANSampler(BaseOverSampler):
         as_signals(X, self.n_channels)
         return X, y, binarize_y
 
-    def _check_numbers(self):
+    def _check_numbers(self, accumulate=False):
         """Check what the constraints of single parameters cannot."""
         if self.interpolation_fraction + self.replicate_fraction > 1:
             raise ValueError(
@@ -773,6 +790,11 @@ class StaGANSampler(BaseOverSampler):
         if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
             raise ValueError(
                 f"'betas' must be two numbers of at least 0 and below 1. Got {self.betas!r}."
+            )
+        if self.checkpoint is not None and (self.warm_start or accumulate):
+            raise ValueError(
+                "'checkpoint' must be None with 'warm_start' or 'partial_fit', which go on from "
+                f"weights of their own. Got {self.checkpoint!r}."
             )
         channels = self.discriminator_channels
         if not channels or not all(
@@ -799,7 +821,7 @@ class StaGANSampler(BaseOverSampler):
     def _train(self, X, y, rng, *, classes=None, go_on=False, accumulate=False):
         """Learn all classes that have enough rows; keep the rows of those that have not."""
         device = check_device(self.device)
-        self._check_numbers()
+        self._check_numbers(accumulate)
         signals = as_signals(X, self.n_channels)
         if not go_on:
             self._begin(X, signals, y if classes is None else classes)
@@ -868,6 +890,7 @@ class StaGANSampler(BaseOverSampler):
 
     def _train_net(self, net, signals, labels, group, own, device, rng):
         """Train a net for the classes in `group`, by their place there, on rows of some of them."""
+        path, run = self._find_checkpoint(signals, labels, own, rng)
         held_out = self._hold_out(labels, own, rng)
         best = BestByMMD(
             {
@@ -886,6 +909,7 @@ class StaGANSampler(BaseOverSampler):
             ("best", net.best_),
             *([("progress", Progress())] if self.verbose else []),
             *(self.callbacks or []),
+            *([("checkpoint", Checkpoint(path, run))] if path else []),
         ]
         rows = np.flatnonzero(np.isin(labels, own))
         rows = np.setdiff1d(rows, np.concatenate(list(held_out.values())))
@@ -896,8 +920,47 @@ class StaGANSampler(BaseOverSampler):
                     net.initialize()
             else:
                 net.go_on(self)
+            if path and path.exists():
+                manifest, tensors = _store.read(path)
+                net.resume(manifest["net"], tensors)
+                net.max_epochs = max(self.max_epochs - len(net.history), 0)
             net.partial_fit(dataset)
+            net.max_epochs = self.max_epochs
         return net
+
+    def _find_checkpoint(self, signals, labels, own, rng):
+        """Return the file of a net's checkpoint and what the run is; set `rng` as it was there."""
+        if self.checkpoint is None:
+            return None, None
+        folder = Path(self.checkpoint)
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"{'-'.join(map(str, own.tolist()))}.safetensors"
+        run = {
+            "parameters": {
+                name: _store.encode(value)
+                for name, value in self.get_params(deep=False).items()
+                if name not in ("callbacks", "checkpoint", "verbose")
+                and not isinstance(value, np.random.RandomState)
+            },
+            "rows": _store.digest_rows(signals),
+            "labels": _store.digest_rows(labels),
+        }
+        before = {"run": run, "rng": rng}
+        if path.exists():
+            before = _store.read(path)[0]["run"]
+            self._check_same_run(path, before["run"], run)
+            rng.set_state(before["rng"].get_state())
+        return path, {"run": run, "rng": copy.deepcopy(rng)}
+
+    def _check_same_run(self, path, before, now):
+        old, new = before["parameters"], now["parameters"]
+        different = [f"'{name}'" for name in new if old.get(name) != new[name]]
+        different += [f"the {name}" for name in ("rows", "labels") if before[name] != now[name]]
+        if different:
+            raise ValueError(
+                f"'checkpoint' must be a folder of the same run. That in {path.parent} differs in "
+                f"{', '.join(different)}; name another folder, or remove this one."
+            )
 
     def _hold_out(self, labels, own, rng):
         """Draw the held-out rows of each class."""

@@ -12,6 +12,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from sktsgan._signals import in_parts
+
 # Raised when files change so that older versions cannot read them.
 FORMAT = 1
 # What a description that is none makes of the code that reads it.
@@ -121,6 +123,25 @@ def _parse(text, path):
             "upgrade sktsgan."
         )
     return manifest
+
+
+def digest_rows(X):
+    """Hash an array, which may be memory-mapped, a part at a time.
+
+    Parameters
+    ----------
+    X : ndarray
+        Rows, or labels.
+
+    Returns
+    -------
+    str
+        The hash, of type, shape and values.
+    """
+    digest = hashlib.sha256(f"{X.dtype} {X.shape}".encode())
+    for _, part in in_parts(X):
+        digest.update(np.ascontiguousarray(part).data)
+    return digest.hexdigest()
 
 
 def _digest(text, tensors):

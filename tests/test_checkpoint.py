@@ -1,0 +1,131 @@
+"""Runs that are killed and go on: the same weights as without a break."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import torch
+
+from sktsgan import StaGANSampler
+
+SCRIPT = """
+import sys
+import numpy as np
+from sktsgan import StaGANSampler
+from sktsgan.datasets import make_heartbeats
+
+X, y = make_heartbeats(300, classes="NV", weights=[2, 1], n_timepoints=32, fs=45, random_state=0)
+sampler = StaGANSampler(
+    max_epochs=25, steps_per_epoch=4, batch_size=16, hidden_size=8, discriminator_channels=(8, 8),
+    minibatch_features=2, patience=None, random_state=0, checkpoint=sys.argv[1] or None,
+)
+print("starts", flush=True)
+sampler.fit(X, y)
+sampler.save(sys.argv[2])
+"""
+
+
+def weights(sampler):
+    nets = sampler.net_ if isinstance(sampler.net_, dict) else {0: sampler.net_}
+    return {
+        (label, name): value for label, net in nets.items() for name, value in net.tensors().items()
+    }
+
+
+def assert_equal(sampler, expected):
+    for name, value in weights(expected).items():
+        assert torch.equal(weights(sampler)[name], value), name
+    assert len(sampler.history_) == len(expected.history_)
+    assert sampler.best_iter_ == expected.best_iter_
+
+
+class BreakError(Exception):
+    """Something goes wrong."""
+
+
+def breaking(epoch):
+    from skorch.callbacks import Callback
+
+    class Breaking(Callback):
+        def on_epoch_begin(self, net, **kwargs):
+            if len(net.history) > epoch:
+                raise BreakError
+
+    return Breaking()
+
+
+@pytest.mark.parametrize("conditioning", ["shared", "per_class"])
+@pytest.mark.parametrize("random_state", [0, "instance"])
+@pytest.mark.parametrize("patience", [1, None])
+def test_a_break_changes_nothing(quick, beats, tmp_path, conditioning, random_state, patience):
+    X, y = beats
+
+    def build(**params):
+        seed = np.random.RandomState(3) if random_state == "instance" else random_state
+        params = {"conditioning": conditioning, "patience": patience, "random_state": seed} | params
+        return quick(**{"max_epochs": 5} | params)
+
+    expected = build().fit_resample(X, y)
+    plain = build().fit(X, y)
+    for epoch in (1, 3) if patience is None else (1,):
+        with pytest.raises(BreakError):
+            build(checkpoint=tmp_path, callbacks=[breaking(epoch)]).fit(X, y)
+    resumed = build(checkpoint=tmp_path)
+    for ours, theirs in zip(resumed.fit_resample(X, y), expected, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert_equal(resumed, plain)
+    # a run that has ended is there at once
+    again = build(checkpoint=str(tmp_path)).fit(X, y)
+    assert_equal(again, plain)
+
+
+def test_another_run_is_refused(quick, beats, tmp_path):
+    X, y = beats
+    quick(checkpoint=tmp_path).fit(X, y)
+    with pytest.raises(ValueError, match=r"differs in 'lr', 'hidden_size'|'hidden_size', 'lr';"):
+        quick(checkpoint=tmp_path, lr=0.1, hidden_size=9).fit(X, y)
+    with pytest.raises(ValueError, match=r"differs in the rows; name another folder, or remove"):
+        quick(checkpoint=tmp_path).fit(X + 1e-6, y)
+    with pytest.raises(ValueError, match="differs in the labels"):
+        quick(checkpoint=tmp_path).fit(X, np.where(np.arange(len(y)) == 7, "V", y))
+    for file in tmp_path.iterdir():
+        file.write_bytes(file.read_bytes()[:-1])
+    with pytest.raises(ValueError, match="must be a whole file"):
+        quick(checkpoint=tmp_path).fit(X, y)
+
+
+def test_not_with_weights_of_ones_own(quick, beats, tmp_path):
+    with pytest.raises(ValueError, match="'checkpoint' must be None with 'warm_start'"):
+        quick(checkpoint=tmp_path, warm_start=True).fit(*beats)
+    with pytest.raises(ValueError, match="'checkpoint' must be None"):
+        quick(checkpoint=tmp_path).partial_fit(*beats)
+
+
+def run(folder, path, seconds=None):
+    """Run the script, kill it so many seconds after it starts; return whether it came to its end."""
+    command = [sys.executable, "-W", "ignore", "-c", SCRIPT, str(folder), str(path)]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as process:
+        process.stdout.readline()
+        if seconds is not None:
+            time.sleep(seconds)
+            process.send_signal(signal.SIGKILL)
+        return process.wait() == 0
+
+
+@pytest.mark.parametrize("n_kills", [2, pytest.param(10, marks=pytest.mark.trust)])
+def test_killed_at_random_moments(tmp_path, n_kills):
+    start = time.monotonic()
+    assert run("", tmp_path / "expected")
+    rng, longest = np.random.default_rng(n_kills), (time.monotonic() - start) / 8
+    n_done = sum(
+        run(tmp_path / "folder", tmp_path / "resumed", rng.uniform(0, longest))
+        for _ in range(n_kills)
+    )
+    assert n_done < n_kills
+    assert run(tmp_path / "folder", tmp_path / "resumed")
+    assert_equal(*(StaGANSampler.load(tmp_path / name) for name in ("resumed", "expected")))
