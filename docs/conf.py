@@ -45,6 +45,7 @@ html_sidebars = {
         "judging",
         "benchmark",
         "speed",
+        "promises",
         "whats_new",
         "contributing",
     )

@@ -30,7 +30,7 @@ from sktsgan._selection import (
     nearest_within,
     select_rows,
 )
-from sktsgan._signals import SignalScaler, as_signals, check_finite, check_not_ragged
+from sktsgan._signals import SignalScaler, as_signals, check_finite, check_kind, check_not_ragged
 from sktsgan._threads import fixed_order, seeded
 from sktsgan.networks import ConvDiscriminator, LSTMGenerator
 
@@ -379,6 +379,7 @@ class StaGANSampler(BaseOverSampler):
         StaGANSampler
             The sampler itself.
         """
+        check_kind(X, y)
         check_classification_targets(y)
         X, y, _ = self._check_X_y(X, y)
         self.sampling_strategy_ = check_sampling_strategy(
@@ -424,6 +425,7 @@ class StaGANSampler(BaseOverSampler):
             If shapes or `classes` are not those of the first call, a label is none of these, or
             `X` is not finite.
         """
+        check_kind(X, y)
         check_classification_targets(y)
         go_on = hasattr(self, "_nets")
         X, y, _ = self._check_X_y(X, y, reset=not go_on)
@@ -514,6 +516,7 @@ class StaGANSampler(BaseOverSampler):
         RuntimeError
             If training diverged before any weights could be kept.
         """
+        check_kind(X, y)
         return super().fit_resample(X, y)
 
     def save(self, path):
@@ -849,6 +852,8 @@ class StaGANSampler(BaseOverSampler):
 
     def _begin(self, X, signals, classes):
         """Fix what stays for good: classes, shapes and scale."""
+        # what is interrupted from here on is not fitted
+        vars(self).pop("net_", None)
         self.classes_ = np.unique(classes)
         self._row_shape, self._dtype = X.shape[1:], X.dtype
         self._signal_shape = signals.shape[1:]

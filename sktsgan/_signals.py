@@ -82,6 +82,36 @@ def check_not_ragged(X):
             )
 
 
+def check_kind(X, y):
+    """Say what numpy, pandas and scikit-learn would only stumble over.
+
+    Parameters
+    ----------
+    X : array-like
+        Rows as they were given.
+    y : array-like
+        Labels as they were given.
+
+    Raises
+    ------
+    ValueError
+        If two columns have one name.
+    TypeError
+        If rows are dates, or labels of different kinds.
+    """
+    columns = getattr(X, "columns", None)
+    if columns is not None and len(set(columns)) < len(columns):
+        raise ValueError("X must have columns of different names. Got one twice; rename it.")
+    if getattr(getattr(X, "dtype", None), "kind", "f") in "mM":
+        raise TypeError(f"X must hold numbers. Got {X.dtype}; take the time out of the rows.")
+    if np.ndim(y) == 1 and np.asarray(y).dtype.kind == "O":
+        kinds = sorted({type(label).__name__ for label in np.asarray(y)})
+        if len(kinds) > 1:
+            raise TypeError(
+                f"'y' must hold labels of one kind. Got {' and '.join(kinds)}; use strings."
+            )
+
+
 def check_finite(X):
     """Say which row is the first that holds NaN or infinity.
 
@@ -158,6 +188,11 @@ class SignalScaler:
         -------
         SignalScaler
             The scaler; a constant channel is scaled by 1.
+
+        Raises
+        ------
+        ValueError
+            If numbers are too large to be squared.
         """
         n_values = len(signals) * signals.shape[2]
 
@@ -167,8 +202,14 @@ class SignalScaler:
             )
             return (sum(sums) / n_values)[:, None]
 
-        center = mean(lambda part: part)
-        scale = mean(lambda part: (part - center) ** 2) ** 0.5
+        with np.errstate(over="ignore", invalid="ignore"):
+            center = mean(lambda part: part)
+            scale = mean(lambda part: (part - center) ** 2) ** 0.5
+        if not np.isfinite(scale).all():
+            raise ValueError(
+                "X must hold numbers whose squares are finite, as those below 1e150 are. "
+                "Got larger ones; give the rows in another unit."
+            )
         # what rounding leaves of a constant channel is no scale
         return cls(center, np.where(scale > 1e-14 * np.abs(center), scale, 1.0))
 

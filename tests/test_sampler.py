@@ -343,26 +343,6 @@ def test_threads_do_not_change_the_rows(quick, beats):
     np.testing.assert_array_equal(*rows)
 
 
-@pytest.mark.parametrize("backend", ["loky", "threading"])
-def test_jobs_do_not_change_the_rows(quick, beats, backend):
-    from joblib import Parallel, delayed
-
-    alone = rows_of(quick(), beats)
-    beside = Parallel(n_jobs=2, backend=backend)(delayed(rows_of)(quick(), beats) for _ in range(3))
-    for rows in beside:
-        np.testing.assert_array_equal(alone, rows)
-
-
-def test_threads_sample_from_one_sampler(trained):
-    from concurrent.futures import ThreadPoolExecutor
-
-    alone = [trained.sample(700, random_state=seed)[0] for seed in range(8)]
-    with ThreadPoolExecutor(4) as pool:
-        beside = pool.map(lambda seed: trained.sample(700, random_state=seed)[0], range(8))
-    for one, other in zip(alone, beside, strict=True):
-        np.testing.assert_array_equal(one, other)
-
-
 def test_global_generators_are_left_alone(quick, beats):
     random.seed(1)
     np.random.seed(1)
