@@ -552,7 +552,8 @@ class StaGANSampler(BaseOverSampler):
         if hasattr(self, "synthetic_mask_"):
             tensors["synthetic_mask"] = torch.from_numpy(self.synthetic_mask_)
         manifest = {
-            "parameters": self.get_params(deep=False),
+            # where someone else writes is not for a file to say
+            "parameters": self.get_params(deep=False) | {"checkpoint": None},
             "classes": self.classes_,
             "dtype": self._dtype,
             "row_shape": list(self._row_shape),
@@ -606,7 +607,7 @@ class StaGANSampler(BaseOverSampler):
 
     @classmethod
     def _restored(cls, manifest, tensors, custom):
-        parameters = manifest["parameters"] | custom
+        parameters = manifest["parameters"] | {"checkpoint": None} | custom
         for name, value in parameters.items():
             if isinstance(value, _store.Custom):
                 if name != "callbacks":
@@ -654,8 +655,9 @@ class StaGANSampler(BaseOverSampler):
             and self._counts.min() >= 0
             and self._scaler.center.shape == self._scaler.scale.shape == (n_channels, 1)
             and all(X.shape[1:] == self._signal_shape for X in self._few_rows.values())
-            and self._few_rows.keys() | manifest["nets"].keys()
-            == set(np.flatnonzero(self._counts).tolist())
+            and set(np.flatnonzero(self._counts).tolist())
+            <= self._few_rows.keys() | manifest["nets"].keys()
+            <= set(range(n_classes))
             and np.array_equal(np.unique(self.classes_), self.classes_)
         ):
             raise ValueError("its parts are of different sizes")

@@ -121,6 +121,24 @@ def test_code_is_given_again(quick, beats, tmp_path):
         StaGANSampler.load(tmp_path / "x", generator=partial(LSTMGenerator, hidden_size=7))
 
 
+def test_no_file_says_where_to_write(quick, beats, tmp_path):
+    sampler = quick(checkpoint=tmp_path / "runs").fit(*beats)
+    sampler.save(tmp_path / "x")
+    assert StaGANSampler.load(tmp_path / "x").checkpoint is None
+    forge(tmp_path / "x", parameter("checkpoint", "/etc/cron.d"))
+    assert StaGANSampler.load(tmp_path / "x").checkpoint is None
+    assert StaGANSampler.load(tmp_path / "x", checkpoint="runs").checkpoint == "runs"
+
+
+def test_a_class_that_a_warm_start_had_no_rows_of(quick, beats, tmp_path):
+    X, y = beats
+    sampler = quick(warm_start=True).fit(X, y).fit(X[y != "F"], y[y != "F"])
+    sampler.save(tmp_path / "x")
+    np.testing.assert_array_equal(
+        StaGANSampler.load(tmp_path / "x").sample(30)[0], sampler.sample(30)[0]
+    )
+
+
 def test_a_file_is_whole_or_as_it_was(fitted, path, monkeypatch):
     before = path.read_bytes()
 
