@@ -196,15 +196,15 @@ class SignalScaler:
         """
         n_values = len(signals) * signals.shape[2]
 
-        def mean(function):
+        def _mean(function):
             sums = (
                 function(part.astype(np.float64)).sum(axis=(0, 2)) for _, part in in_parts(signals)
             )
             return (sum(sums) / n_values)[:, None]
 
         with np.errstate(over="ignore", invalid="ignore"):
-            center = mean(lambda part: part)
-            scale = mean(lambda part: (part - center) ** 2) ** 0.5
+            center = _mean(lambda part: part)
+            scale = _mean(lambda part: (part - center) ** 2) ** 0.5
         if not np.isfinite(scale).all():
             raise ValueError(
                 "X must hold numbers whose squares are finite, as those below 1e150 are. "
