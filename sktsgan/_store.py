@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import tempfile
 from importlib.metadata import version
 from pathlib import Path
@@ -19,7 +20,7 @@ FORMAT = 1
 # What a description that is none makes of the code that reads it.
 UNREADABLE = (
     *(AttributeError, IndexError, KeyError, TypeError, ValueError, SyntaxError),
-    *(RecursionError, RuntimeError, ArithmeticError),
+    *(RecursionError, RuntimeError, ArithmeticError, MemoryError),
 )
 # Kinds of numpy types that labels and rows may have: no objects but strings, no records.
 _KINDS = "biufUO"
@@ -228,10 +229,9 @@ def decode(value):
 
 
 def _decode_dtype(text):
-    dtype = np.dtype(text if isinstance(text, str) else None)
-    if dtype.kind not in _KINDS or dtype.itemsize > 2**16:
+    if not (isinstance(text, str) and re.fullmatch(f"[<>|=]?[{_KINDS}][0-9]{{0,4}}", text)):
         raise ValueError("a type that no label has")
-    return dtype
+    return np.dtype(text)
 
 
 def _decode_labels(parts):

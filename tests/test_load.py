@@ -60,9 +60,9 @@ def test_ctrl_c(quick, beats, n_times, fitted_before):
     X, y = beats
     rng = np.random.default_rng(n_times)
     for _ in range(n_times):
-        sampler = quick(max_epochs=200, steps_per_epoch=4, patience=None)
+        sampler = quick(max_epochs=100_000, steps_per_epoch=4, patience=None)
         if fitted_before:
-            sampler.set_params(max_epochs=1).fit(X, y).set_params(max_epochs=200)
+            sampler.set_params(max_epochs=1).fit(X, y).set_params(max_epochs=100_000)
         timer = threading.Timer(rng.uniform(0, 1.5), interrupt)
         timer.start()
         try:
