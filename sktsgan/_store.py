@@ -229,7 +229,7 @@ def decode(value):
 
 
 def _decode_dtype(text):
-    if not (isinstance(text, str) and re.fullmatch(f"[<>|=]?[{_KINDS}][0-9]{{0,4}}", text)):
+    if not (isinstance(text, str) and re.fullmatch(f"[<>|=]?[{_KINDS}][0-9]{{0,5}}", text)):
         raise ValueError("a type that no label has")
     return np.dtype(text)
 
