@@ -1,12 +1,9 @@
 """StaGANSampler: balances labelled signals with a GAN, as an imbalanced-learn sampler."""
 
-import copy
-import math
 import numbers
 import os
 import warnings
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -19,8 +16,9 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sktsgan import _store, losses
+from sktsgan import losses
 from sktsgan._net import AdversarialNet, BestByMMD, Checkpoint, Progress, ScaledRows, check_device
+from sktsgan._saving import SavingMixin
 from sktsgan._selection import (
     Detail,
     NeighborSelection,
@@ -36,8 +34,6 @@ from sktsgan.networks import ConvDiscriminator, LSTMGenerator
 
 # A class of fewer rows is not learned but interpolated.
 _FEW_ROWS = 20
-# Values in a row; what claims to have more is no file of ours.
-_MAX_VALUES = 2**24
 # More held-out rows would cost time and make the MMD hardly steadier.
 _MAX_HELD_OUT = 500
 
@@ -47,11 +43,7 @@ _LOSSES = {
 }
 
 
-class _NotGivenError(Exception):
-    """A parameter that no file holds was not given."""
-
-
-class StaGANSampler(BaseOverSampler):
+class StaGANSampler(SavingMixin, BaseOverSampler):
     """Over-sample time series with a GAN that learns the shapes of every class.
 
     An LSTM generator and a convolutional discriminator with minibatch discrimination are
@@ -519,172 +511,6 @@ class StaGANSampler(BaseOverSampler):
         check_kind(X, y)
         return super().fit_resample(X, y)
 
-    def save(self, path):
-        """Write the fitted sampler to one file, whole or not at all.
-
-        The file holds tensors (safetensors) and a description in JSON, and no code: networks,
-        losses and callbacks of your own are left out, and given to :meth:`load` again.
-
-        Parameters
-        ----------
-        path : str or path-like
-            Where to; a file that is there is replaced.
-
-        Raises
-        ------
-        sklearn.exceptions.NotFittedError
-            If the sampler has not been fitted.
-        OSError
-            If the file cannot be written.
-        """
-        check_is_fitted(self, "net_")
-        nets = {id(net): net for net in self._nets.values()}
-        places = {key: str(i) for i, key in enumerate(nets)}
-        tensors = {
-            f"net{places[key]}.{name}": value
-            for key, net in nets.items()
-            for name, value in net.tensors().items()
-        }
-        tensors |= {f"few{i}": torch.from_numpy(X) for i, X in self._few_rows.items()}
-        for name in ("center", "scale"):
-            tensors[name] = torch.from_numpy(getattr(self._scaler, name))
-        tensors["counts"] = torch.from_numpy(self._counts)
-        if hasattr(self, "synthetic_mask_"):
-            tensors["synthetic_mask"] = torch.from_numpy(self.synthetic_mask_)
-        manifest = {
-            # where someone else writes is not for a file to say
-            "parameters": self.get_params(deep=False) | {"checkpoint": None},
-            "classes": self.classes_,
-            "dtype": self._dtype,
-            "row_shape": list(self._row_shape),
-            "signal_shape": list(self._signal_shape),
-            "sampling_strategy": dict(self.sampling_strategy_),
-            "n_features_in": self.n_features_in_,
-            "feature_names_in": getattr(self, "feature_names_in_", None),
-            "nets": {int(label): places[id(net)] for label, net in self._nets.items()},
-            "states": {places[key]: net.description() for key, net in nets.items()},
-        }
-        _store.write(path, manifest, tensors)
-
-    @classmethod
-    def load(cls, path, **custom):
-        """Read a sampler that :meth:`save` wrote.
-
-        Nothing in the file is executed. A loaded sampler draws the rows that the saved one would.
-
-        Parameters
-        ----------
-        path : str or path-like
-            Where from.
-        **custom : dict
-            Parameters that were code when the sampler was saved, such as ``generator``, by name;
-            callbacks that are not given again are left out. Others of these replace those in
-            the file.
-
-        Returns
-        -------
-        StaGANSampler
-            The fitted sampler.
-
-        Raises
-        ------
-        ValueError
-            If the file is damaged, of another kind or from a newer version, or a parameter that
-            was code is not given.
-        OSError
-            If the file cannot be read.
-        """
-        manifest, tensors = _store.read(path)
-        try:
-            return cls._restored(manifest, tensors, custom)
-        except _NotGivenError as error:
-            raise ValueError(str(error)) from None
-        except _store.UNREADABLE as error:
-            raise ValueError(
-                f"'path' must be a file that 'save' wrote. {path} does not describe a sampler: "
-                f"{str(error).splitlines()[0] if str(error) else type(error).__name__}."
-            ) from error
-
-    @classmethod
-    def _restored(cls, manifest, tensors, custom):
-        parameters = manifest["parameters"] | {"checkpoint": None} | custom
-        for name, value in parameters.items():
-            if isinstance(value, _store.Custom):
-                if name != "callbacks":
-                    raise _NotGivenError(
-                        f"'{name}' must be given to 'load', as it was code ({value.name}) when the "
-                        f"sampler was saved; no file holds that."
-                    )
-                parameters[name] = None
-        sampler = cls(**parameters)
-        sampler._validate_params()
-        sampler._check_numbers()
-        sampler._set_description(manifest, tensors)
-        sampler._set_results(sampler._restored_nets(manifest, tensors))
-        return sampler
-
-    def _set_description(self, manifest, tensors):
-        """Set what is known of the rows; each size in it has its counterpart in the tensors."""
-        kinds = {"classes": np.ndarray, "dtype": np.dtype, "sampling_strategy": dict}
-        kinds |= {"n_features_in": int, "feature_names_in": np.ndarray | None, "nets": dict}
-        for name, kind in kinds.items():
-            if not isinstance(manifest[name], kind):
-                raise ValueError(f"its {name} is of another kind")
-        self.classes_ = manifest["classes"]
-        self._dtype = manifest["dtype"]
-        self._row_shape = tuple(manifest["row_shape"])
-        self._signal_shape = tuple(manifest["signal_shape"])
-        self.sampling_strategy_ = manifest["sampling_strategy"]
-        self.n_features_in_ = manifest["n_features_in"]
-        if manifest["feature_names_in"] is not None:
-            self.feature_names_in_ = manifest["feature_names_in"]
-        self._counts = tensors["counts"].numpy()
-        self._scaler = SignalScaler(tensors["center"].numpy(), tensors["scale"].numpy())
-        if "synthetic_mask" in tensors:
-            self.synthetic_mask_ = tensors["synthetic_mask"].numpy()
-        n_classes, n_channels = len(self.classes_), self._signal_shape[0]
-        self._few_rows = {
-            i: tensors[f"few{i}"].numpy() for i in range(n_classes) if f"few{i}" in tensors
-        }
-        size = math.prod(self._signal_shape)
-        if not (
-            0 < size == math.prod(self._row_shape) <= _MAX_VALUES
-            and all(isinstance(part, int) and part > 0 for part in self._signal_shape)
-            and self._dtype.kind in "fiu"
-            and self._counts.shape == (n_classes,)
-            and self._counts.min() >= 0
-            and self._scaler.center.shape == self._scaler.scale.shape == (n_channels, 1)
-            and all(X.shape[1:] == self._signal_shape for X in self._few_rows.values())
-            and set(np.flatnonzero(self._counts).tolist())
-            <= self._few_rows.keys() | manifest["nets"].keys()
-            <= set(range(n_classes))
-            and np.array_equal(np.unique(self.classes_), self.classes_)
-        ):
-            raise ValueError("its parts are of different sizes")
-
-    def _restored_nets(self, manifest, tensors):
-        """Build the networks, once their sizes are known to be those of the weights."""
-        if max(self.n_layers, len(self.discriminator_channels)) > len(tensors):
-            raise ValueError("it has fewer weights than layers")
-        nets, device = {}, check_device(self.device)
-        for place, description in manifest["states"].items():
-            own = {
-                name.removeprefix(f"net{place}."): value
-                for name, value in tensors.items()
-                if name.startswith(f"net{place}.")
-            }
-            group = np.array(description["classes"])
-            net = self._build_net(self._signal_shape, len(group), device, check_random_state(0))
-            net.classes_ = group
-            if not (callable(self.generator) or callable(self.discriminator)):
-                net.check_fits(own)
-            with seeded(0):
-                net.initialize()
-            net.load_tensors(own)
-            net.set_description(description)
-            nets[place] = net
-        return {label: nets[place] for label, place in manifest["nets"].items()}
-
     def _fit_resample(self, X, y):
         rng = self._start_rng()
         self._train(X, y, rng, go_on=self._goes_on())
@@ -928,46 +754,10 @@ class StaGANSampler(BaseOverSampler):
             else:
                 net.go_on(self)
             if path and path.exists():
-                manifest, tensors = _store.read(path)
-                net.resume(manifest["net"], tensors)
-                net.max_epochs = max(self.max_epochs - len(net.history), 0)
+                self._resume(net, path)
             net.partial_fit(dataset)
             net.max_epochs = self.max_epochs
         return net
-
-    def _find_checkpoint(self, signals, labels, own, rng):
-        """Return the file of a net's checkpoint and what the run is; set `rng` as it was there."""
-        if self.checkpoint is None:
-            return None, None
-        folder = Path(self.checkpoint)
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f"{'-'.join(map(str, own.tolist()))}.safetensors"
-        run = {
-            "parameters": {
-                name: _store.encode(value)
-                for name, value in self.get_params(deep=False).items()
-                if name not in ("callbacks", "checkpoint", "verbose")
-                and not isinstance(value, np.random.RandomState)
-            },
-            "rows": _store.digest_rows(signals),
-            "labels": _store.digest_rows(labels),
-        }
-        before = {"run": run, "rng": rng}
-        if path.exists():
-            before = _store.read(path)[0]["run"]
-            self._check_same_run(path, before["run"], run)
-            rng.set_state(before["rng"].get_state())
-        return path, {"run": run, "rng": copy.deepcopy(rng)}
-
-    def _check_same_run(self, path, before, now):
-        old, new = before["parameters"], now["parameters"]
-        different = [f"'{name}'" for name in new if old.get(name) != new[name]]
-        different += [f"the {name}" for name in ("rows", "labels") if before[name] != now[name]]
-        if different:
-            raise ValueError(
-                f"'checkpoint' must be a folder of the same run. That in {path.parent} differs in "
-                f"{', '.join(different)}; name another folder, or remove this one."
-            )
 
     def _hold_out(self, labels, own, rng):
         """Draw the held-out rows of each class."""
