@@ -70,7 +70,7 @@ def test_pipeline_applies_the_steps_before_the_sampler(quick, beats):
             ("skip", "passthrough"),
             ("scale", StandardScaler()),
             ("gan", quick()),
-            ("clf", LogisticRegression()),
+            ("clf", LogisticRegression(max_iter=2000)),
         ]
     ).fit(X, y)
     before = pipeline["scale"].transform(X[:, ::2])
