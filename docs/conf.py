@@ -2,6 +2,7 @@
 
 import os
 from importlib.metadata import version as installed_version
+from pathlib import Path
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 
@@ -90,5 +91,5 @@ sphinx_gallery_conf = {
     # a page whose example fails is no page
     "abort_on_example_error": True,
     "only_warn_on_example_error": False,
-    "default_thumb_file": "docs/_static/quickstart.png",
+    "default_thumb_file": str(Path(__file__).parent / "_static" / "quickstart.png"),
 }

@@ -366,7 +366,6 @@ class AdversarialNet(NeuralNet):
         self.n_iter_, self.stopped_by_ = description["n_iter"], description["stopped_by"]
         self.seed = description["seed"]
         self.history = History(json.loads(description["history"]))
-        self.best_ = BestByMMD({})
         self.best_.best_iter_, self.best_.score_ = description["best_iter"], description["score"]
 
     def go_on(self, options):
@@ -397,11 +396,9 @@ class AdversarialNet(NeuralNet):
         tensors : dict of str to Tensor
             Of the file.
         """
-        kept = description["kept"], _part(tensors, "kept")
         self.load_tensors(tensors)
-        best = self.best_
         self.set_description(description)
-        best.resumed, self.best_ = kept, best
+        self.best_.resumed = description["kept"], _part(tensors, "kept")
 
     def check_fits(self, tensors):
         """Compare shapes before anything is allocated, since a file may claim any size."""
@@ -647,8 +644,6 @@ class Checkpoint(Callback):
         numbers, tensors = net.best_.state()
         tensors = net.tensors() | {f"kept.{name}": value for name, value in tensors.items()}
         description = net.description() | {"kept": numbers}
-        # parts of one tensor cannot be stored apart
-        tensors = {name: value.contiguous().clone() for name, value in tensors.items()}
         write(self.path, {"run": self.run, "net": description}, tensors)
 
 

@@ -640,12 +640,14 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         y = np.asarray(y)
         if y.ndim != 1 or not len(y):
             raise ValueError(f"'y' must be a list of labels, one for each row. Got {y.shape}.")
-        seen = self.classes_[self._counts > 0]
-        unknown = ~np.isin(y, seen)
+        return self._find_labels(y, self.classes_[self._counts > 0], "labels seen in 'fit'")
+
+    def _find_labels(self, y, known, what, advice=""):
+        """Return the indices of labels, all of which must be `known`."""
+        unknown = ~np.isin(y, known)
         if unknown.any():
             raise ValueError(
-                f"'y' must hold labels seen in 'fit', {seen.tolist()}. "
-                f"Got {_plain(y[unknown][0])!r}."
+                f"'y' must hold {what}, {known.tolist()}. Got {_plain(y[unknown][0])!r}{advice}."
             )
         return np.searchsorted(self.classes_, y)
 
@@ -696,13 +698,8 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
                 "X must have the channels and timepoints of the first call, "
                 f"{self._signal_shape}. Got {signals.shape[1:]}."
             )
-        unknown = ~np.isin(y, self.classes_)
-        if unknown.any():
-            raise ValueError(
-                f"'y' must hold classes of the first call, {self.classes_.tolist()}. Got "
-                f"{_plain(y[unknown][0])!r}; name all that will come in 'classes'."
-            )
-        return np.searchsorted(self.classes_, y)
+        advice = "; name all that will come in 'classes'"
+        return self._find_labels(y, self.classes_, "classes of the first call", advice)
 
     def _with_few_rows(self, signals, labels):
         """Put the rows of earlier calls that were too few to be learned before the new ones."""
@@ -723,7 +720,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
 
     def _train_net(self, net, signals, labels, group, own, device, rng):
         """Train a net for the classes in `group`, by their place there, on rows of some of them."""
-        path, run = self._find_checkpoint(signals, labels, own, rng)
+        path, run, saved = self._find_checkpoint(signals, labels, own, rng)
         held_out = self._hold_out(labels, own, rng)
         best = BestByMMD(
             {
@@ -753,8 +750,9 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
                     net.initialize()
             else:
                 net.go_on(self)
-            if path and path.exists():
-                self._resume(net, path)
+            if saved:
+                net.resume(*saved)
+                net.max_epochs = max(self.max_epochs - len(net.history), 0)
             net.partial_fit(dataset)
             net.max_epochs = self.max_epochs
         return net

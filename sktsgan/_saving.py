@@ -10,7 +10,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from sktsgan import _store
-from sktsgan._net import check_device
+from sktsgan._net import BestByMMD, check_device
 from sktsgan._signals import SignalScaler
 from sktsgan._threads import seeded
 
@@ -181,7 +181,7 @@ class SavingMixin:
             }
             group = np.array(description["classes"])
             net = self._build_net(self._signal_shape, len(group), device, check_random_state(0))
-            net.classes_ = group
+            net.classes_, net.best_ = group, BestByMMD({})
             if not (callable(self.generator) or callable(self.discriminator)):
                 net.check_fits(own)
             with seeded(0):
@@ -192,9 +192,9 @@ class SavingMixin:
         return {label: nets[place] for label, place in manifest["nets"].items()}
 
     def _find_checkpoint(self, signals, labels, own, rng):
-        """Return the file of a net's checkpoint and what the run is; set `rng` as it was there."""
+        """Return a checkpoint's path, the run, and what was saved, as whose run `rng` is set."""
         if self.checkpoint is None:
-            return None, None
+            return None, None, None
         folder = Path(self.checkpoint)
         folder.mkdir(parents=True, exist_ok=True)
         name = "all" if self.conditioning == "shared" else own[0]
@@ -209,17 +209,13 @@ class SavingMixin:
             "rows": _store.digest_rows(signals),
             "labels": _store.digest_rows(labels),
         }
-        before = {"run": run, "rng": rng}
+        saved = None
         if path.exists():
-            before = _store.read(path)[0]["run"]
-            self._check_same_run(path, before["run"], run)
-            rng.set_state(before["rng"].get_state())
-        return path, {"run": run, "rng": copy.deepcopy(rng)}
-
-    def _resume(self, net, path):
-        manifest, tensors = _store.read(path)
-        net.resume(manifest["net"], tensors)
-        net.max_epochs = max(self.max_epochs - len(net.history), 0)
+            manifest, tensors = _store.read(path)
+            self._check_same_run(path, manifest["run"]["run"], run)
+            rng.set_state(manifest["run"]["rng"].get_state())
+            saved = manifest["net"], tensors
+        return path, {"run": run, "rng": copy.deepcopy(rng)}, saved
 
     def _check_same_run(self, path, before, now):
         old, new = before["parameters"], now["parameters"]

@@ -104,10 +104,11 @@ def check_kind(X, y):
         raise ValueError("X must have columns of different names. Got one twice; rename it.")
     if getattr(getattr(X, "dtype", None), "kind", "f") in "mM":
         raise TypeError(f"X must hold numbers. Got {X.dtype}; take the time out of the rows.")
-    if np.asarray(y).dtype.kind == "S":
+    y = np.asarray(y)
+    if y.dtype.kind == "S":
         raise TypeError("'y' must hold strings or numbers. Got bytes; decode them.")
-    if np.ndim(y) == 1 and np.asarray(y).dtype.kind == "O":
-        kinds = sorted({type(label).__name__ for label in np.asarray(y)})
+    if y.ndim == 1 and y.dtype.kind == "O":
+        kinds = sorted({type(label).__name__ for label in y})
         if len(kinds) > 1:
             raise TypeError(
                 f"'y' must hold labels of one kind. Got {' and '.join(kinds)}; use strings."

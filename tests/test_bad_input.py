@@ -49,10 +49,6 @@ def changed(place, value, dtype=np.float64):
     return X
 
 
-def labels(function):
-    return function(rows()[1])
-
-
 def read_only(tmp_path):
     np.save(tmp_path / "X.npy", rows()[0])
     return np.load(tmp_path / "X.npy", mmap_mode="r")

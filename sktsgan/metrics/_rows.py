@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-_TILE = 4096
+from sktsgan._signals import in_parts
 
 
 def check_pair(X_real, X_synthetic, *, min_rows=1, names=("X_real", "X_synthetic")):
@@ -75,7 +75,7 @@ def check_rows(X, name, min_rows=1):
     if len(X) < min_rows:
         raise ValueError(f"'{name}' must have at least {min_rows} rows. Got {len(X)}.")
     X = X.reshape(len(X), -1)
-    if not all(bool(as_tensor(X[i : i + _TILE]).isfinite().all()) for i in range(0, len(X), _TILE)):
+    if not all(bool(as_tensor(part).isfinite().all()) for _, part in in_parts(X)):
         raise ValueError(f"'{name}' must be finite. Got NaN or infinity; drop such rows.")
     return X
 
