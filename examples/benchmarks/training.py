@@ -27,6 +27,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from mmd import in_turn
 from seed import BATCH_SIZE, Seed
 from skorch.callbacks import Callback
 
@@ -54,10 +55,10 @@ class Clock(Callback):
         return float(np.median(self.seconds[10:]))
 
 
-def noise(n_rows, n_timepoints, n_channels=1, n_classes=1, dtype=np.float32):
+def noise(n_rows, n_timepoints, n_channels=1, n_classes=1):
     """Rows to be timed on, of which the values do not matter."""
-    X = np.random.default_rng(0).normal(size=(n_rows, n_channels, n_timepoints)).astype(dtype)
-    return X, np.arange(n_rows) % n_classes
+    X = np.random.default_rng(0).normal(size=(n_rows, n_channels, n_timepoints))
+    return X.astype(np.float32), np.arange(n_rows) % n_classes
 
 
 def train(X, y, n_steps, **params):
@@ -70,14 +71,15 @@ def train(X, y, n_steps, **params):
 def compare_steps():
     X, y = noise(2000, 187, n_classes=4)
     seed = Seed(X[:, 0])
-    ours, theirs, rates, their_rates = [], [], [], []
+    ours, theirs = [], []
     for _ in range(5):
         sampler, seconds = train(X, y, 60, batch_size=BATCH_SIZE)
         ours.append(seconds)
-        theirs.append(median_of(seed.step, 12))
-        rates.append(20_000 / median_of(partial(sampler.sample, 20_000, random_state=0), 1))
-        their_rates.append(4_000 / median_of(lambda: seed.sample(4_000), 1))
-    ours, theirs, rate, their_rate = map(np.median, (ours, theirs, rates, their_rates))
+        theirs.append(in_turn(seed.step, repeats=12)[0])
+    ours, theirs = np.median(ours), np.median(theirs)
+    draw_ours = partial(sampler.sample, 20_000, random_state=0)
+    seconds, their_seconds = in_turn(draw_ours, partial(seed.sample, 4_000))
+    rate, their_rate = 20_000 / seconds, 4_000 / their_seconds
     print(
         f"step at 187 points, batches of {BATCH_SIZE}: ours {1000 * ours:.0f} ms, the first "
         f"scripts' {1000 * theirs:.0f} ms (3 + 1 steps), {theirs / ours:.1f} times"
@@ -85,38 +87,19 @@ def compare_steps():
     print(f"sampling: {rate:.0f} and {their_rate:.0f} beats/s, {rate / their_rate:.1f} times")
 
 
-def median_of(function, repeats):
-    seconds = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        function()
-        seconds.append(time.perf_counter() - start)
-    return float(np.median(seconds))
-
-
-class Follow(Callback):
-    """Held-out MMD^2 every few steps, with the seconds of training alone."""
+class Follow(Clock):
+    """Held-out MMD^2 every few steps, until it is below a goal; the clock stands meanwhile."""
 
     def __init__(self, X_held_out, every, goal):
         self.X_held_out, self.every, self.goal = X_held_out, every, goal
 
-    def on_train_begin(self, net, **kwargs):
-        self.curve, self.seconds = [], 0.0
-
-    def on_batch_begin(self, net, **kwargs):
-        self.start = time.perf_counter()
-
     def on_batch_end(self, net, **kwargs):
-        self.seconds += time.perf_counter() - self.start
+        super().on_batch_end(net)
         if net.n_iter_ % self.every == 0:
             rows = net.sample(torch.zeros(500, dtype=torch.long), torch.Generator().manual_seed(0))
-            self.curve.append((self.seconds, score(self.X_held_out, rows[:, 0])))
-            if self.curve[-1][1] < self.goal:
+            self.mmd = maximum_mean_discrepancy(self.X_held_out, rows[:, 0])
+            if self.mmd < self.goal:
                 net.stop("goal")
-
-
-def score(X_real, X_synthetic):
-    return maximum_mean_discrepancy(X_real, X_synthetic)
 
 
 def compare_quality(minutes=10.0, goal=0.02):
@@ -132,8 +115,8 @@ def compare_quality(minutes=10.0, goal=0.02):
     torch.manual_seed(0)
     seed, seconds, curve = Seed(X_train), 0.0, []
     while seconds < 60 * minutes:
-        seconds += median_of(seed.step, 10) * 10
-        curve.append((seconds, score(X_held_out, seed.sample(500))))
+        seconds += 10 * in_turn(seed.step, repeats=10)[0]
+        curve.append((seconds, maximum_mean_discrepancy(X_held_out, seed.sample(500))))
     their_seconds, best = min(curve, key=lambda point: point[1])
     print(
         f"the first scripts in {minutes:.0f} minutes: MMD^2 {best:.3f}, after {their_seconds:.0f} s"
@@ -150,7 +133,7 @@ def compare_quality(minutes=10.0, goal=0.02):
                 StaGANSampler(
                     callbacks=[follow], validation_fraction=0, random_state=random_state
                 ).fit(X_two, y_two)
-            reached.append(follow.curve[-1][0] if follow.curve[-1][1] < target else np.nan)
+            reached.append(sum(follow.seconds) if follow.mmd < target else np.nan)
         ours = float(np.median(reached))
         print(
             f"MMD^2 under {target:.3f}: ours after {ours:.1f} s (median of 5); "
@@ -261,21 +244,18 @@ def compare_jobs():
     sampler = StaGANSampler(max_epochs=2, random_state=0)
     run = partial(cross_val_score, sampler, X, y, cv=StratifiedKFold(4), scoring=MMDScorer())
     run(n_jobs=2)  # workers start
-    one, two = ([], [])
-    for _ in range(3):
-        one.append(median_of(lambda: run(n_jobs=1), 1))
-        two.append(median_of(lambda: run(n_jobs=2), 1))
-    one, two = np.median(one), np.median(two)
+    one, two = in_turn(lambda: run(n_jobs=1), lambda: run(n_jobs=2), repeats=3)
     print(f"cross_val_score, 4 folds: n_jobs=2 {two:.1f} s, n_jobs=1 {one:.1f} s, {two / one:.2f}")
 
 
 def compare_imports():
-    def seconds(names):
-        command = [sys.executable, "-c", f"import {names}"]
-        return median_of(lambda: subprocess.run(command, check=True), 5)
+    def start(names):
+        subprocess.run([sys.executable, "-c", f"import {names}"], check=True)
 
-    seconds("sktsgan")
-    ours, theirs = seconds("sktsgan"), seconds("torch, skorch, imblearn.over_sampling")
+    start("sktsgan")  # its files are read once before
+    ours, theirs = in_turn(
+        lambda: start("sktsgan"), lambda: start("torch, skorch, imblearn.over_sampling")
+    )
     print(
         f"import sktsgan {ours:.2f} s, torch, skorch and imblearn {theirs:.2f} s, "
         f"{ours / theirs:.2f}"

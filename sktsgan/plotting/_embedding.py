@@ -9,10 +9,9 @@ from sktsgan.plotting._panels import (
     REAL,
     SYNTHETIC,
     PairDisplay,
-    check_sets,
-    choose_rows,
     legend_above,
     make_panels,
+    sets_by_class,
 )
 
 # Classes beside each other, before a new line begins.
@@ -118,18 +117,13 @@ class EmbeddingDisplay(PairDisplay):
         """
         if method not in _METHODS:
             raise ValueError(f"'method' must be 'pca' or 'tsne'. Got {method!r}.")
-        X_real, y_real, X_synthetic, y_synthetic = check_sets(
-            X_real, y_real, X_synthetic, y_synthetic
-        )
         rng = check_random_state(random_state)
         points_real, points_synthetic, names = {}, {}, {}
-        for label in np.unique(y_real).tolist():
-            sets = [
-                choose_rows(X.reshape(len(X), -1), y == label, max_samples, rng)
-                for X, y in ((X_real, y_real), (X_synthetic, y_synthetic))
-            ]
-            points, names[label] = _METHODS[method](np.concatenate(sets), rng)
-            points_real[label], points_synthetic[label] = np.split(points, [len(sets[0])])
+        for label, real, synthetic in sets_by_class(
+            X_real, y_real, X_synthetic, y_synthetic, max_samples, rng
+        ):
+            points, names[label] = _METHODS[method](np.concatenate([real, synthetic]), rng)
+            points_real[label], points_synthetic[label] = np.split(points, [len(real)])
         return cls(points_real, points_synthetic, names=names).plot(**kwargs)
 
     def plot(self, ax=None):

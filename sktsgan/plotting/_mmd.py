@@ -8,10 +8,9 @@ from sktsgan.plotting._panels import (
     REAL,
     SYNTHETIC,
     PairDisplay,
-    check_sets,
-    choose_rows,
     legend_above,
     make_panels,
+    sets_by_class,
 )
 
 
@@ -115,25 +114,19 @@ class MMDDisplay(PairDisplay):
         ValueError
             If the arrays do not fit together, or a class has fewer than two signals of a kind.
         """
-        X_real, y_real, X_synthetic, y_synthetic = check_sets(
-            X_real, y_real, X_synthetic, y_synthetic
-        )
         rng = check_random_state(random_state)
-        labels = np.unique(y_real).tolist()
-        rows = []
-        for label in labels:
-            sets = [
-                choose_rows(X, y == label, max_samples, rng)
-                for X, y in ((X_real, y_real), (X_synthetic, y_synthetic))
-            ]
-            if min(map(len, sets)) < 2:
+        rows = {}
+        for label, real, synthetic in sets_by_class(
+            X_real, y_real, X_synthetic, y_synthetic, max_samples, rng
+        ):
+            if min(len(real), len(synthetic)) < 2:
                 raise ValueError(
                     "Each class must have at least 2 real and 2 synthetic signals. Class "
-                    f"{label!r} has {len(sets[0])} and {len(sets[1])}."
+                    f"{label!r} has {len(real)} and {len(synthetic)}."
                 )
-            rows.append(_compare(*sets, n_permutations, rng))
-        rows = np.array(rows)
-        return cls(labels, rows[:, 0], rows[:, 1:4], rows[:, 4:]).plot(**kwargs)
+            rows[label] = _compare(real, synthetic, n_permutations, rng)
+        figures = np.array(list(rows.values()))
+        return cls(list(rows), figures[:, 0], figures[:, 1:4], figures[:, 4:]).plot(**kwargs)
 
     def plot(self, ax=None):
         """Draw.

@@ -69,26 +69,38 @@ def check_sets(X_real, y_real, X_synthetic, y_synthetic):
     return X_real, y_real, X_synthetic, y_synthetic
 
 
-def choose_rows(X, is_member, max_samples, rng):
-    """Return the rows of a class, or so many of them, chosen at random.
+def sets_by_class(X_real, y_real, X_synthetic, y_synthetic, max_samples, rng):
+    """Go through the classes of the real rows, with the rows of both kinds.
 
     Parameters
     ----------
-    X : ndarray of shape (n_samples, ...)
-        Rows.
-    is_member : ndarray of bool of shape (n_samples,)
-        Which are of the class.
+    X_real, y_real, X_synthetic, y_synthetic : array-like
+        As in :func:`check_sets`, which checks them.
     max_samples : int
-        How many at most.
+        Rows of a class and kind at most, chosen at random.
     rng : numpy.random.RandomState
         Chooses.
 
-    Returns
-    -------
-    ndarray of shape (n_chosen, ...)
-        The rows.
+    Yields
+    ------
+    label : object
+        The class.
+    X_real, X_synthetic : ndarray of shape (n_chosen, n_features)
+        Its rows, in their order.
+
+    Raises
+    ------
+    ValueError
+        If the arrays do not fit together.
     """
-    return X[np.sort(rng.permutation(np.flatnonzero(is_member))[:max_samples])]
+    X_real, y_real, X_synthetic, y_synthetic = check_sets(X_real, y_real, X_synthetic, y_synthetic)
+
+    def _choose(X, is_member):
+        rows = rng.permutation(np.flatnonzero(is_member))[:max_samples]
+        return X.reshape(len(X), -1)[np.sort(rows)]
+
+    for label in np.unique(y_real).tolist():
+        yield label, _choose(X_real, y_real == label), _choose(X_synthetic, y_synthetic == label)
 
 
 def make_panels(ax, n_rows, n_columns, size, **sharing):
