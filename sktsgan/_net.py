@@ -12,8 +12,10 @@ from skorch.history import History
 from torch.utils.data import Dataset
 from tqdm.auto import tqdm
 
+from sktsgan._arrays import release
+from sktsgan._processes import ALONE
 from sktsgan._store import write
-from sktsgan._threads import side_by_side
+from sktsgan._threads import fixed_order, seeded, side_by_side
 from sktsgan.losses import gradient_penalty
 from sktsgan.metrics._mmd import maximum_mean_discrepancy, median_bandwidth
 from sktsgan.networks import LSTMGenerator
@@ -66,6 +68,7 @@ class ScaledRows(Dataset):
 
     def __getitem__(self, places):
         X = self.scaler.scaled(self.signals[self.rows[places.numpy()]])
+        release(self.signals)
         return torch.from_numpy(X), self.y[places]
 
 
@@ -132,6 +135,8 @@ class AdversarialNet(NeuralNet):
         Decay of the generator's average.
     seed : int
         Seeds everything that training draws.
+    processes : Processes
+        Those that train the same net, each on rows of its own.
     **kwargs : dict
         Passed to :class:`skorch.NeuralNet`.
     """
@@ -148,6 +153,7 @@ class AdversarialNet(NeuralNet):
         augmentation=0.5,
         ema_decay=0.99,
         seed=0,
+        processes=ALONE,
         **kwargs,
     ):
         super().__init__(
@@ -165,6 +171,7 @@ class AdversarialNet(NeuralNet):
         self.augmentation = augmentation
         self.ema_decay = ema_decay
         self.seed = seed
+        self.processes = processes
 
     @property
     def _default_callbacks(self):
@@ -212,6 +219,41 @@ class AdversarialNet(NeuralNet):
         self.discriminator_optimizer_ = self.optimizer(self.discriminator_.parameters(), **options)
         return self
 
+    def train(self, dataset, saved=None):
+        """Train for `max_epochs` epochs, from new weights where there are none.
+
+        Parameters
+        ----------
+        dataset : ScaledRows
+            This process's rows.
+        saved : tuple of dict and dict of str to Tensor, default=None
+            What a checkpoint has of this training: it goes on from there.
+
+        Returns
+        -------
+        AdversarialNet
+            The net itself.
+        """
+        with fixed_order():
+            if not self.initialized_:
+                with seeded(self.seed):
+                    self.initialize()
+            if saved:
+                self.resume(*saved)
+            elif self.processes.n > 1:
+                self.follow_first()
+                self.rng_.manual_seed(self.seed + self.n_iter_ + self.processes.rank)
+            max_epochs = self.max_epochs
+            self.max_epochs -= len(self.history) if saved else 0
+            self.partial_fit(dataset)
+            self.max_epochs = max_epochs
+        return self
+
+    def follow_first(self):
+        """Take the first process's weights, and what else its networks have."""
+        if self.processes.n > 1:
+            self.restore(self.processes.of_first(self.snapshot()))
+
     def get_iterator(self, dataset, training=False):
         """Return the batches of an epoch, enough rows in each for all steps."""
         kwargs = self.get_params_for("iterator_train")
@@ -229,8 +271,10 @@ class AdversarialNet(NeuralNet):
         generator_loss = self._update_generator(X_real, X_fake, parts, y_real)
         self._update_average()
         self.n_iter_ += 1
-        self.history.record_batch("discriminator_loss", discriminator_loss.item())
-        self.history.record_batch("generator_loss", generator_loss.item())
+        losses = torch.stack([discriminator_loss, generator_loss])
+        self.processes.average([losses])
+        for name, value in zip(("discriminator_loss", "generator_loss"), losses, strict=True):
+            self.history.record_batch(name, value.item())
         return {"loss": generator_loss, "y_pred": None}
 
     def on_batch_end(self, net, batch=None, training=False, loss=None, **kwargs):
@@ -397,6 +441,7 @@ class AdversarialNet(NeuralNet):
             Of the file.
         """
         self.load_tensors(tensors)
+        self.rng_.set_state(tensors[f"streams.{self.processes.rank}"])
         self.set_description(description)
         self.best_.resumed = description["kept"], _part(tensors, "kept")
 
@@ -435,7 +480,7 @@ class AdversarialNet(NeuralNet):
         scores = [side[0].detach().requires_grad_() for side in sides]
         loss, _ = self.criterion_(*scores)
         gradients = side_by_side(differentiate, sides, torch.autograd.grad(loss, scores))
-        _set_gradients(parameters, gradients)
+        self._set_gradients(parameters, gradients)
         self._notify_gradients(self.discriminator_, X_real, y)
         self.discriminator_optimizer_.step()
         return loss.detach()
@@ -459,10 +504,17 @@ class AdversarialNet(NeuralNet):
         (slope,) = torch.autograd.grad(loss, X_fake)
         self.discriminator_.requires_grad_(True)
         slopes = slope.split([len(part) for part in parts])
-        _set_gradients(parameters, side_by_side(differentiate, parts, slopes))
+        self._set_gradients(parameters, side_by_side(differentiate, parts, slopes))
         self._notify_gradients(self.module_, X_real, y)
         self.optimizer_.step()
         return loss.detach()
+
+    def _set_gradients(self, parameters, gradients):
+        """Sum what the parts of a batch say, and average over processes; None where none does."""
+        for parameter, *parts in zip(parameters, *gradients, strict=True):
+            parts = [part for part in parts if part is not None]
+            parameter.grad = sum(parts) if parts else None
+        self.processes.average([p.grad for p in parameters if p.grad is not None])
 
     def _notify_gradients(self, network, X, y):
         self.notify(
@@ -498,13 +550,6 @@ def _part(tensors, name):
     return {
         key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)
     }
-
-
-def _set_gradients(parameters, gradients):
-    """Sum what several parts of a batch say; None where none of them says anything."""
-    for parameter, *parts in zip(parameters, *gradients, strict=True):
-        parts = [part for part in parts if part is not None]
-        parameter.grad = sum(parts) if parts else None
 
 
 class BestByMMD(Callback):
@@ -572,6 +617,7 @@ class BestByMMD(Callback):
             )
         if self.best_weights_ is not None:
             net.restore(self.best_weights_)
+        net.follow_first()
         self.score_ = -self.best_score_ if np.isfinite(self.best_score_) else None
         # real rows stay out of a pickle
         del self.held_out, self.noise_, self.best_weights_, self.resumed
@@ -607,6 +653,10 @@ class BestByMMD(Callback):
         )
 
     def _score(self, net):
+        """Let the first process measure for all."""
+        return net.processes.of_first(None if net.processes.rank else self._measure(net))
+
+    def _measure(self, net):
         """Mean MMD^2 over the classes; None where the generator gives no finite rows.
 
         Classes count by the root of their held-out rows: the MMD to a handful of rows is
@@ -641,8 +691,12 @@ class Checkpoint(Callback):
 
     def on_epoch_end(self, net, **kwargs):
         """Write; the file before stays whole until then."""
+        streams = net.processes.gather(net.rng_.get_state())
+        if net.processes.rank:
+            return
         numbers, tensors = net.best_.state()
         tensors = net.tensors() | {f"kept.{name}": value for name, value in tensors.items()}
+        tensors |= {f"streams.{rank}": stream for rank, stream in enumerate(streams)}
         description = net.description() | {"kept": numbers}
         write(self.path, {"run": self.run, "net": description}, tensors)
 

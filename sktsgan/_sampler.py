@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from imblearn.over_sampling.base import BaseOverSampler
 from imblearn.utils import check_sampling_strategy, check_target_type
+from joblib import Parallel, delayed
 from scipy.sparse import issparse
 from sklearn.base import _fit_context
 from sklearn.utils import check_random_state
@@ -17,7 +18,9 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sktsgan import losses
+from sktsgan._arrays import mapped
 from sktsgan._net import AdversarialNet, BestByMMD, Checkpoint, Progress, ScaledRows, check_device
+from sktsgan._processes import Processes
 from sktsgan._saving import SavingMixin
 from sktsgan._selection import (
     Detail,
@@ -29,7 +32,8 @@ from sktsgan._selection import (
     select_rows,
 )
 from sktsgan._signals import SignalScaler, as_signals, check_finite, check_kind, check_not_ragged
-from sktsgan._threads import fixed_order, seeded
+from sktsgan._store import digest_rows
+from sktsgan._threads import fixed_order
 from sktsgan.networks import ConvDiscriminator, LSTMGenerator
 
 # A class of fewer rows is not learned but interpolated.
@@ -159,6 +163,9 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         Torch device; "auto" takes a CUDA device if there is one, else the CPU.
     callbacks : list of skorch callbacks, default=None
         Called during training, see :mod:`skorch.callbacks`.
+    n_jobs : int or None, default=None
+        Classes that are trained at once where `conditioning` is "per_class", by joblib: None
+        means 1 outside of a :func:`joblib.parallel_config`, -1 all cores. Rows do not depend on it.
     verbose : int, default=0
         1 shows a progress bar with losses and held-out MMD.
     random_state : int, RandomState instance or None, default=None
@@ -273,6 +280,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         "checkpoint": [str, os.PathLike, None],
         "device": [str, torch.device],
         "callbacks": [list, tuple, None],
+        "n_jobs": [numbers.Integral, None],
         "verbose": ["verbose"],
     }
 
@@ -314,6 +322,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         checkpoint=None,
         device="auto",
         callbacks=None,
+        n_jobs=None,
         verbose=0,
         random_state=None,
     ):
@@ -352,6 +361,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         self.checkpoint = checkpoint
         self.device = device
         self.callbacks = callbacks
+        self.n_jobs = n_jobs
         self.verbose = verbose
         self.random_state = random_state
 
@@ -381,10 +391,11 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         return self
 
     def _start_rng(self):
-        """Return the source of randomness, one that a checkpoint may wind back."""
+        """Return one source of randomness for all processes, which a checkpoint may wind back."""
+        rng = check_random_state(self.random_state)
         if self.random_state is None and self.checkpoint is not None:
-            return np.random.RandomState()
-        return check_random_state(self.random_state)
+            rng = np.random.RandomState()
+        return Processes.joined().of_first(rng)
 
     def _goes_on(self):
         return self.warm_start and hasattr(self, "_nets")
@@ -426,8 +437,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
                 f"'classes' must be those of the first call, {self.classes_.tolist()}. "
                 f"Got {np.unique(classes).tolist()}."
             )
-        rng = check_random_state(self.random_state)
-        self._train(X, y, rng, classes=classes, go_on=go_on, accumulate=True)
+        self._train(X, y, self._start_rng(), classes=classes, go_on=go_on, accumulate=True)
         seen = np.repeat(self.classes_, self._counts)
         self.sampling_strategy_ = {}
         if np.count_nonzero(self._counts) > 1:
@@ -598,6 +608,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
                 f"{type(X).__name__}; call X.toarray()."
             )
         check_not_ragged(X)
+        X = mapped(X)
         if np.ndim(X) > 3:
             raise ValueError(
                 "X must have 2 or 3 axes, (n_samples, n_features) or (n_samples, n_channels, "
@@ -659,6 +670,8 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         if not go_on:
             self._begin(X, signals, y if classes is None else classes)
         labels = self._check_announced(signals, y)
+        scale = (self._scaler.center.tolist(), self._scaler.scale.tolist())
+        Processes.joined().check_same([signals.shape, digest_rows(labels), *scale])
         counts = np.bincount(labels, minlength=len(self.classes_))
         self._counts = self._counts + counts if accumulate else counts
         if accumulate and self._few_rows:
@@ -672,11 +685,15 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         for label in few:
             self._warn_of_few_rows(self.classes_[label], counts[label])
         learned = np.flatnonzero((counts >= _FEW_ROWS) | (known & (counts > 0)))
+        groups = [
+            (group, np.intersect1d(group, learned))
+            for group in self._groups(learned, later=accumulate or self.warm_start)
+        ]
+        trainings = [
+            self._prepare(signals, labels, group, own, device, rng) for group, own in groups
+        ]
         nets = dict(self._nets)
-        for group in self._groups(learned, later=accumulate or self.warm_start):
-            own = np.intersect1d(group, learned)
-            net = next((nets[label] for label in group.tolist() if label in nets), None)
-            net = self._train_net(net, signals, labels, group, own, device, rng)
+        for (_, own), net in zip(groups, self._run(trainings), strict=True):
             nets.update(dict.fromkeys(own.tolist(), net))
         self._set_results(nets)
 
@@ -718,11 +735,17 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
             return [net.classes_]
         return [np.arange(len(self.classes_)) if later else learned]
 
-    def _train_net(self, net, signals, labels, group, own, device, rng):
-        """Train a net for the classes in `group`, by their place there, on rows of some of them."""
-        path, run, saved = self._find_checkpoint(signals, labels, own, rng)
+    def _prepare(self, signals, labels, group, own, device, rng):
+        """Return a net for the classes in `group` and what it learns from, rows of some of them."""
+        processes = Processes.joined()
+        path, run, saved = self._find_checkpoint(signals, labels, own, rng, processes)
         held_out = self._hold_out(labels, own, rng)
-        best = BestByMMD(
+        net = next((self._nets[label] for label in group.tolist() if label in self._nets), None)
+        if net is None:
+            net = self._build_net(signals.shape[1:], len(group), device, rng)
+            net.classes_ = group
+        net.processes = processes
+        net.best_ = BestByMMD(
             {
                 int(np.searchsorted(group, label)): self._scaler.scaled(signals[rows])
                 for label, rows in held_out.items()
@@ -730,32 +753,25 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
             },
             self.patience,
         )
-        is_new = net is None
-        if is_new:
-            net = self._build_net(signals.shape[1:], len(group), device, rng)
-            net.classes_ = group
-        net.best_ = best
         net.callbacks = [
             ("best", net.best_),
-            *([("progress", Progress())] if self.verbose else []),
+            *([("progress", Progress())] if self.verbose and not processes.rank else []),
             *(self.callbacks or []),
             *([("checkpoint", Checkpoint(path, run))] if path else []),
         ]
+        if net.initialized_:
+            net.go_on(self)
         rows = np.flatnonzero(np.isin(labels, own))
         rows = np.setdiff1d(rows, np.concatenate(list(held_out.values())))
-        dataset = ScaledRows(signals, rows, np.searchsorted(group, labels[rows]), self._scaler)
-        with fixed_order():
-            if is_new:
-                with seeded(net.seed):
-                    net.initialize()
-            else:
-                net.go_on(self)
-            if saved:
-                net.resume(*saved)
-                net.max_epochs = max(self.max_epochs - len(net.history), 0)
-            net.partial_fit(dataset)
-            net.max_epochs = self.max_epochs
-        return net
+        rows = rows[processes.shard(labels[rows])]
+        places = np.searchsorted(group, labels[rows])
+        return net, ScaledRows(signals, rows, places, self._scaler), saved
+
+    def _run(self, trainings):
+        """Train all nets, at once where that was asked for."""
+        if len(trainings) == 1 or Processes.joined().n > 1:
+            return [net.train(*rows) for net, *rows in trainings]
+        return Parallel(n_jobs=self.n_jobs)(delayed(net.train)(*rows) for net, *rows in trainings)
 
     def _hold_out(self, labels, own, rng):
         """Draw the held-out rows of each class."""

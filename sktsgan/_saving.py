@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sktsgan import _store
 from sktsgan._net import BestByMMD, check_device
+from sktsgan._processes import Processes
 from sktsgan._signals import SignalScaler
 from sktsgan._threads import seeded
 
@@ -44,6 +45,8 @@ class SavingMixin:
             If the file cannot be written.
         """
         check_is_fitted(self, "net_")
+        if Processes.joined().rank:
+            return
         nets = {id(net): net for net in self._nets.values()}
         places = {key: str(i) for i, key in enumerate(nets)}
         tensors = {
@@ -191,27 +194,32 @@ class SavingMixin:
             nets[place] = net
         return {label: nets[place] for label, place in manifest["nets"].items()}
 
-    def _find_checkpoint(self, signals, labels, own, rng):
+    def _find_checkpoint(self, signals, labels, own, rng, processes):
         """Return a checkpoint's path, the run, and what was saved, as whose run `rng` is set."""
         if self.checkpoint is None:
             return None, None, None
         folder = Path(self.checkpoint)
-        folder.mkdir(parents=True, exist_ok=True)
+        if not processes.rank:
+            folder.mkdir(parents=True, exist_ok=True)
         name = "all" if self.conditioning == "shared" else own[0]
         path = folder / f"{name}.safetensors"
         run = {
             "parameters": {
                 name: _store.encode(value)
                 for name, value in self.get_params(deep=False).items()
-                if name not in ("callbacks", "checkpoint", "verbose")
+                if name not in ("callbacks", "checkpoint", "n_jobs", "verbose")
                 and not isinstance(value, np.random.RandomState)
             },
+            "processes": processes.n,
             "rows": _store.digest_rows(signals),
             "labels": _store.digest_rows(labels),
         }
         saved = None
-        if path.exists():
-            manifest, tensors = _store.read(path)
+        # the first process's file counts: others may be on machines without it
+        found = _store.read(path) if not processes.rank and path.exists() else None
+        found = processes.of_first(found)
+        if found:
+            manifest, tensors = found
             self._check_same_run(path, manifest["run"]["run"], run)
             rng.set_state(manifest["run"]["rng"].get_state())
             saved = manifest["net"], tensors
@@ -220,7 +228,15 @@ class SavingMixin:
     def _check_same_run(self, path, before, now):
         old, new = before["parameters"], now["parameters"]
         different = [f"'{name}'" for name in new if old.get(name) != new[name]]
-        different += [f"the {name}" for name in ("rows", "labels") if before[name] != now[name]]
+        different += [
+            f"the {what}"
+            for name, what in (
+                ("rows", "rows"),
+                ("labels", "labels"),
+                ("processes", "number of processes"),
+            )
+            if before.get(name, 1) != now[name]
+        ]
         if different:
             raise ValueError(
                 f"'checkpoint' must be a folder of the same run. That in {path.parent} differs in "

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# Values that are looked at together; rows may be more than memory holds.
-_N_VALUES = 2**22
+from sktsgan._arrays import in_parts
 
 
 def as_signals(X, n_channels=1):
@@ -141,26 +140,6 @@ def check_finite(X):
             f"X must be finite. Row {start + row} is the first with {value}, at value {place}; "
             "fill such gaps or drop the rows."
         )
-
-
-def in_parts(X):
-    """Go through rows, which may be memory-mapped, a part at a time.
-
-    Parameters
-    ----------
-    X : ndarray of shape (n_samples, ...)
-        Rows.
-
-    Yields
-    ------
-    start : int
-        Index of the first row of the part.
-    part : ndarray of shape (n_part, ...)
-        Rows.
-    """
-    n_rows = max(1, _N_VALUES // max(1, int(np.prod(X.shape[1:]))))
-    for start in range(0, len(X), n_rows):
-        yield start, X[start : start + n_rows]
 
 
 @dataclass(frozen=True)

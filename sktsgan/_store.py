@@ -13,7 +13,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from sktsgan._signals import in_parts
+from sktsgan._arrays import in_parts
 
 # Raised when files change so that older versions cannot read them.
 FORMAT = 1

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from sktsgan._signals import in_parts
+from sktsgan._arrays import in_parts
 
 
 def check_pair(X_real, X_synthetic, *, min_rows=1, names=("X_real", "X_synthetic")):

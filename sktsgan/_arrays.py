@@ -1,0 +1,110 @@
+"""Rows that are more than memory holds: looked at in parts, from files."""
+
+import mmap
+import tempfile
+from itertools import pairwise
+
+import numpy as np
+
+# Values that are looked at together.
+_N_VALUES = 2**22
+
+
+def in_parts(X):
+    """Go through rows, which may be memory-mapped, a part at a time.
+
+    Parameters
+    ----------
+    X : ndarray or Tensor of shape (n_samples, ...)
+        Rows.
+
+    Yields
+    ------
+    start : int
+        Index of the first row of the part.
+    part : ndarray or Tensor of shape (n_part, ...)
+        Rows.
+    """
+    n_rows = max(1, _N_VALUES // max(1, int(np.prod(X.shape[1:]))))
+    for start in range(0, len(X), n_rows):
+        yield start, X[start : start + n_rows]
+        release(X)
+
+
+def release(X):
+    """Let the system take the pages of a memory-mapped array back, which are in the file too.
+
+    Otherwise each page that was ever read counts as this process's memory.
+
+    Parameters
+    ----------
+    X : ndarray or Tensor
+        Rows, or a view of them; nothing is done where they are in memory.
+    """
+    while isinstance(X, np.ndarray) and not isinstance(X, np.memmap):
+        X = X.base
+    # what was written into a copy on write ("c") is in no file
+    if getattr(X, "_mmap", None) is None or X.mode == "c":
+        return
+    if hasattr(mmap, "MADV_DONTNEED"):
+        X._mmap.madvise(mmap.MADV_DONTNEED)
+
+
+def is_chunked(X):
+    """Say whether rows are a Dask, Zarr or HDF5 array, which is read a chunk at a time.
+
+    Parameters
+    ----------
+    X : array-like
+        Rows as they were given.
+
+    Returns
+    -------
+    bool
+        Whether they are.
+    """
+    return all(hasattr(X, name) for name in ("chunks", "shape", "dtype"))
+
+
+def mapped(X):
+    """Write chunked rows to a temporary file, each chunk once, and map that into memory.
+
+    Rows are then drawn at random from it, as the reading of whole chunks for each would not allow.
+    The file has no name, and is gone with the array.
+
+    Parameters
+    ----------
+    X : array-like
+        Rows as they were given.
+
+    Returns
+    -------
+    array-like
+        A memory-mapped array where `X` is chunked, else `X`.
+
+    Raises
+    ------
+    ValueError
+        If the number of rows is not known.
+    """
+    if not is_chunked(X):
+        return X
+    if np.isnan(X.shape).any():  # Dask's way of saying so
+        raise ValueError(
+            "X must have a known number of rows. Got a Dask array of shape "
+            f"{X.shape}; call X.compute_chunk_sizes()."
+        )
+    with tempfile.TemporaryFile() as file:
+        rows = np.memmap(file, dtype=X.dtype, mode="w+", shape=tuple(X.shape))
+    for start, stop in pairwise(_edges_of_chunks(X)):
+        rows[start:stop] = np.asarray(X[start:stop])
+        release(rows)
+    return rows
+
+
+def _edges_of_chunks(X):
+    """Return the rows at which chunks begin, and the number of rows."""
+    sizes = X.chunks[0] if X.chunks else max(1, _N_VALUES // max(1, int(np.prod(X.shape[1:]))))
+    if isinstance(sizes, tuple):  # Dask's
+        return np.cumsum([0, *sizes]).tolist()
+    return [*range(0, X.shape[0], sizes), X.shape[0]]

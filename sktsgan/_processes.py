@@ -1,0 +1,179 @@
+"""One training on several processes: who they are, and what they tell each other."""
+
+import atexit
+import multiprocessing
+import os
+import threading
+from dataclasses import dataclass
+from datetime import timedelta
+
+import numpy as np
+import torch
+from torch import distributed
+
+# A process that is silent for so long is taken for dead, and the others end.
+_TIMEOUT = timedelta(seconds=50)
+
+
+@dataclass(frozen=True)
+class Processes:
+    """The processes that train together, one of which this is.
+
+    Attributes
+    ----------
+    rank : int
+        Number of this process; the first, 0, measures and writes.
+    n : int
+        Number of processes.
+    """
+
+    rank: int = 0
+    n: int = 1
+
+    @classmethod
+    def joined(cls):
+        """Join those that ``torchrun`` or ``accelerate launch`` started, or stay alone.
+
+        Workers that a process started for itself (joblib's, Dask's) stay alone, and so do its
+        threads: they have work of their own.
+
+        Returns
+        -------
+        Processes
+            Those that take part.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            return cls()
+        if not distributed.is_available():
+            return cls()
+        if not distributed.is_initialized():
+            if not _is_launched():
+                return cls()
+            if torch.cuda.is_available():
+                torch.cuda.set_device(int(os.environ["LOCAL_RANK"]) % torch.cuda.device_count())
+            distributed.init_process_group(timeout=_TIMEOUT)
+            atexit.register(_leave)
+        return cls(distributed.get_rank(), distributed.get_world_size())
+
+    def shard(self, y):
+        """Choose this process's rows: of each class every n-th, as many in each process.
+
+        Parameters
+        ----------
+        y : ndarray of int of shape (n_samples,)
+            Classes of all rows.
+
+        Returns
+        -------
+        ndarray of int
+            Places in `y`, in ascending order but for rows that come twice since a class
+            cannot be divided by `n`.
+        """
+        if self.n == 1:
+            return np.arange(len(y))
+        places = []
+        for label in np.unique(y):
+            own = np.flatnonzero(y == label)
+            n_rows = -(-len(own) // self.n)
+            places.append(own[(self.rank + self.n * np.arange(n_rows)) % len(own)])
+        return np.concatenate(places)
+
+    def check_same(self, fingerprint):
+        """Compare what is known of the rows with that of the first process.
+
+        Parameters
+        ----------
+        fingerprint : list
+            What must be equal.
+
+        Raises
+        ------
+        ValueError
+            If it is not.
+        """
+        if fingerprint != self.of_first(fingerprint):
+            raise ValueError(
+                "X and y must be the same in all processes, each of which takes its share of them. "
+                f"Those of process {self.rank} differ from those of process 0."
+            )
+
+    def average(self, tensors):
+        """Average tensors over all processes, in place.
+
+        Parameters
+        ----------
+        tensors : list of Tensor
+            As many and of the same shapes in each process.
+        """
+        if self.n == 1 or not tensors:
+            return
+        flat = torch.cat([tensor.reshape(-1) for tensor in tensors])
+        self._together(distributed.all_reduce, flat)
+        flat /= self.n
+        for tensor, mean in zip(tensors, flat.split([t.numel() for t in tensors]), strict=True):
+            tensor.copy_(mean.view_as(tensor))
+
+    def of_first(self, value):
+        """Return the first process's value in all of them.
+
+        Parameters
+        ----------
+        value : object
+            Only the first process's counts.
+
+        Returns
+        -------
+        object
+            The first process's own, or a copy.
+        """
+        if self.n == 1:
+            return value
+        values = [None if self.rank else value]
+        self._together(distributed.broadcast_object_list, values, src=0)
+        return values[0] if self.rank else value
+
+    def gather(self, value):
+        """Return the values of all processes.
+
+        Parameters
+        ----------
+        value : object
+            One of each process.
+
+        Returns
+        -------
+        list
+            By rank.
+        """
+        values = [value] * self.n
+        if self.n > 1:
+            self._together(distributed.all_gather_object, values, value)
+        return values
+
+    def _together(self, function, *args, **kwargs):
+        try:
+            function(*args, **kwargs)
+        except RuntimeError as error:
+            raise RuntimeError(
+                f"Process {self.rank} of {self.n} waited in vain for the others, one of which has "
+                "ended or been silent for too long. Start all of them again; where 'checkpoint' is "
+                "set, training goes on from there."
+            ) from error
+
+
+ALONE = Processes()
+
+
+def _is_launched():
+    """Say whether a launcher has named this process's place among others."""
+    names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
+    return (
+        all(name in os.environ for name in names)
+        and int(os.environ["WORLD_SIZE"]) > 1
+        and multiprocessing.parent_process() is None
+    )
+
+
+def _leave():
+    if distributed.is_initialized():
+        distributed.destroy_process_group()
