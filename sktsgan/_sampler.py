@@ -19,6 +19,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sktsgan import losses
 from sktsgan._arrays import mapped
+from sktsgan._chunks import sample_in_chunks
 from sktsgan._net import AdversarialNet, BestByMMD, Checkpoint, Progress, ScaledRows, check_device
 from sktsgan._processes import Processes
 from sktsgan._saving import SavingMixin
@@ -446,7 +447,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
             )
         return self
 
-    def sample(self, n_samples=1, *, y=None, random_state=None):
+    def sample(self, n_samples=1, *, y=None, random_state=None, chunks=None):
         """Draw synthetic rows from what was learned.
 
         Rows come as the generator makes them: near-copies and rows whose neighbours carry
@@ -461,34 +462,46 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         random_state : int, RandomState instance or None, default=None
             Seeds the draw; None takes the sampler's own `random_state`, so that an int there
             gives the same rows in each call.
+        chunks : int, default=None
+            Rows of a chunk of Dask arrays, which are returned instead of numpy's and drawn when
+            they are computed: more than memory holds, by a cluster, to a file. Each chunk has a
+            seed of its own, so that rows depend on the size of chunks and not on the workers.
 
         Returns
         -------
         X : ndarray of shape (n_samples, n_features) or (n_samples, n_channels, n_timepoints)
-            Signals, shaped as the training rows.
+            Signals, shaped as the training rows; with `chunks`, a :class:`dask.array.Array`.
         y : ndarray of shape (n_samples,)
-            Their labels.
+            Their labels, or a Dask array of them.
 
         Raises
         ------
         sklearn.exceptions.NotFittedError
             If the sampler has not been fitted.
         ValueError
-            If `n_samples` is not a whole number above 0, or a label was not seen in ``fit``.
+            If `n_samples` or `chunks` is not a whole number above 0, or a label was not seen in
+            ``fit``.
+        ImportError
+            If `chunks` is given without Dask (extra ``distributed``).
         """
         check_is_fitted(self, "net_")
         rng = check_random_state(self.random_state if random_state is None else random_state)
-        if y is None:
-            if not isinstance(n_samples, numbers.Integral) or n_samples < 1:
-                raise ValueError(
-                    f"'n_samples' must be a whole number of at least 1. Got {n_samples!r}."
-                )
-            labels = rng.choice(len(self.classes_), n_samples, p=self._counts / self._counts.sum())
-        else:
-            labels = self._check_labels(y)
+        for name, number in (("n_samples", n_samples), ("chunks", 1 if chunks is None else chunks)):
+            if not isinstance(number, numbers.Integral) or number < 1:
+                raise ValueError(f"'{name}' must be a whole number of at least 1. Got {number!r}.")
+        labels = None if y is None else self._check_labels(y)
+        if chunks is not None:
+            n_samples = n_samples if y is None else len(labels)
+            given = None if y is None else self.classes_[labels]
+            return sample_in_chunks(self, given, n_samples, chunks, rng)
+        if labels is None:
+            labels = self._draw_labels(n_samples, rng)
         with fixed_order():
             signals = self._draw(labels, rng)
         return self._as_given(signals), self.classes_[labels]
+
+    def _draw_labels(self, n_samples, rng):
+        return rng.choice(len(self.classes_), n_samples, p=self._counts / self._counts.sum())
 
     def fit_resample(self, X, y):
         """Train the GAN and return the rows together with the new ones.

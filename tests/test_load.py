@@ -1,6 +1,7 @@
 """Many fits at once, many in a row, fits that are interrupted, and no word to the network."""
 
 import gc
+import signal
 import subprocess
 import sys
 import threading
@@ -58,13 +59,16 @@ def test_memory_stays(quick, beats, n_fits):
 def test_ctrl_c(quick, beats, n_times, fitted_before):
     """At random moments: what is left can be used, or says that it is not fitted."""
     X, y = beats
+    # a shell that starts the tests in the background lets them ignore it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     rng = np.random.default_rng(n_times)
     for _ in range(n_times):
         sampler = quick(max_epochs=100_000, steps_per_epoch=4, patience=None)
         if fitted_before:
             sampler.set_params(max_epochs=1).fit(X, y).set_params(max_epochs=100_000)
-        timer = threading.Timer(rng.uniform(0, 1.5), interrupt)
-        timer.start()
+        over = threading.Event()
+        user = threading.Thread(target=interrupt, args=(rng.uniform(0, 1.5), over))
+        user.start()
         try:
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
@@ -72,7 +76,8 @@ def test_ctrl_c(quick, beats, n_times, fitted_before):
             assert any("interrupted" in str(warning.message) for warning in caught)
         except KeyboardInterrupt:
             pass
-        timer.join()
+        over.set()
+        user.join()
         try:
             X_new, _ = sampler.sample(20, random_state=0)
         except NotFittedError:
@@ -81,10 +86,12 @@ def test_ctrl_c(quick, beats, n_times, fitted_before):
         assert np.ptp(X_new) > 0
 
 
-def interrupt():
+def interrupt(seconds, over):
     import _thread
 
-    _thread.interrupt_main()
+    while not over.wait(seconds):
+        _thread.interrupt_main()
+        seconds = 20  # Python drops an interruption that meets a destructor: press again
 
 
 OFFLINE = """

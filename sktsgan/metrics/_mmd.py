@@ -1,13 +1,13 @@
 """Maximum mean discrepancy between real and synthetic signals."""
 
 import numbers
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from sklearn.utils import check_random_state
 
+from sktsgan._arrays import release
 from sktsgan.metrics._rows import as_tensor, check_groups, check_pair, check_rows
 
 # Gamma of the five kernels as multiples of 1 / (2 bandwidth^2). Each is twice the one before,
@@ -18,6 +18,8 @@ _N_ROWS, _N_COLUMNS = 1024, 512
 # Half the squared, scaled distance from the centre (some 45 bandwidths) beyond which float32 would
 # lose the differences between rows.
 _FAR = 256
+# Rows of the larger set up to which all pairs are taken by default.
+_MAX_EXACT = 20_000
 # Rows of a block of the cheaper estimator.
 _BLOCK = 1000
 # Rows from which the default bandwidth and the centre are taken.
@@ -44,7 +46,7 @@ def maximum_mean_discrepancy(
     *,
     biased=False,
     bandwidth=None,
-    estimator="exact",
+    estimator="auto",
     return_standard_error=False,
 ):
     r"""Squared maximum mean discrepancy (MMD^2) between real and synthetic signals.
@@ -64,8 +66,8 @@ def maximum_mean_discrepancy(
     Parameters
     ----------
     X_real : array-like of shape (n_real, n_features) or (n_real, n_channels, n_timepoints)
-        Real rows, the reference: a numpy array, also a memory-mapped one, or a torch tensor,
-        on whose device the sums are then computed.
+        Real rows, the reference: a numpy array, also a memory-mapped one, a Dask or Zarr array, or
+        a torch tensor, on whose device the sums are then computed.
     X_synthetic : array-like of shape (n_synthetic, ...)
         Synthetic rows, in the same unit and of the same shape.
     biased : bool, default=False
@@ -75,13 +77,14 @@ def maximum_mean_discrepancy(
     bandwidth : float, default=None
         The bandwidth m, in the unit of the rows; by default the median distance between (at
         most 2,000, evenly spaced) rows of `X_real`.
-    estimator : {"exact", "blocks"}, default="exact"
+    estimator : {"auto", "exact", "blocks"}, default="auto"
         "exact" takes all pairs, in tiles: memory does not grow with the rows, time with their
-        square. "blocks" takes the mean over blocks of 1,000 real and 1,000 synthetic rows [2]_:
-        time grows with the rows, for millions of them, and the value scatters by
-        the standard error around the exact one. The order of rows should then be random.
+        square. "blocks" takes the mean over blocks of 1,000 real and 1,000 synthetic rows, each
+        block every k-th row [2]_: time grows with the rows, for millions of them, and the value
+        scatters by the standard error around the exact one. "auto" is exact up to 20,000 rows, and
+        where `biased` is set.
     return_standard_error : bool, default=False
-        With ``estimator="blocks"``: return the standard error too.
+        Return the standard error too, which is 0 where all pairs were taken.
 
     Returns
     -------
@@ -112,17 +115,17 @@ def maximum_mean_discrepancy(
     >>> maximum_mean_discrepancy(X_real, X_noisier) > 0.1
     True
     """
-    if estimator not in ("exact", "blocks"):
-        raise ValueError(f"'estimator' must be 'exact' or 'blocks'. Got {estimator!r}.")
-    if return_standard_error and estimator == "exact":
-        raise ValueError("'return_standard_error' must be False with estimator='exact'. Got True.")
+    if estimator not in ("auto", "exact", "blocks"):
+        raise ValueError(f"'estimator' must be 'auto', 'exact' or 'blocks'. Got {estimator!r}.")
     if biased and estimator == "blocks":
         raise ValueError("'biased' must be False with estimator='blocks'. Got True.")
     X_real, X_synthetic = check_pair(X_real, X_synthetic, min_rows=1 if biased else 2)
     bandwidth = _check_bandwidth(bandwidth, X_real)
-    if estimator == "exact":
-        return _discrepancy(X_real, X_synthetic, bandwidth, biased)
-    estimate = _mean_over_blocks(X_real, X_synthetic, bandwidth)
+    few = biased or max(len(X_real), len(X_synthetic)) <= _MAX_EXACT
+    if estimator == "exact" or (estimator == "auto" and few):
+        estimate = MMDEstimate(_discrepancy(X_real, X_synthetic, bandwidth, biased), 0.0)
+    else:
+        estimate = _mean_over_blocks(X_real, X_synthetic, bandwidth)
     return estimate if return_standard_error else estimate.value
 
 
@@ -290,13 +293,12 @@ def _mean_over_blocks(X_real, X_synthetic, bandwidth):
             "'X_real' and 'X_synthetic' must have at least 4 rows each with estimator='blocks'. "
             f"Got {len(X_real)} and {len(X_synthetic)}."
         )
-    spans = (
-        pairwise(np.linspace(0, len(X), n_blocks + 1).astype(int)) for X in (X_real, X_synthetic)
-    )
-    values = [
-        _discrepancy(X_real[a:b], X_synthetic[c:d], bandwidth, biased=False)
-        for (a, b), (c, d) in zip(*spans, strict=True)
-    ]
+    values = []
+    for i in range(n_blocks):
+        block = X_real[i::n_blocks], X_synthetic[i::n_blocks]
+        values.append(_discrepancy(*block, bandwidth, biased=False))
+        release(X_real)
+        release(X_synthetic)
     return MMDEstimate(float(np.mean(values)), float(np.std(values, ddof=1) / n_blocks**0.5))
 
 

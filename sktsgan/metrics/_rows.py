@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from sktsgan._arrays import in_parts
+from sktsgan._arrays import in_parts, mapped
 
 
 def check_pair(X_real, X_synthetic, *, min_rows=1, names=("X_real", "X_synthetic")):
@@ -61,7 +61,7 @@ def check_rows(X, name, min_rows=1):
         If there are too few, or they are not finite numbers.
     """
     if not isinstance(X, torch.Tensor):
-        X = np.asarray(X)
+        X = np.asarray(mapped(X))
         if X.dtype.kind not in "fiu":
             try:
                 X = X.astype(np.float64)

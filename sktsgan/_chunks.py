@@ -1,0 +1,65 @@
+"""Drawing rows a chunk at a time, as Dask arrays."""
+
+from sklearn.utils import check_random_state
+
+
+def sample_in_chunks(sampler, labels, n_samples, chunk_size, rng):
+    """Describe rows as Dask arrays, which are drawn when they are computed.
+
+    Each chunk has a seed of its own, so that rows are the same whoever computes them, in whichever
+    order. Labels that are to be drawn are drawn from the same seed.
+
+    Parameters
+    ----------
+    sampler : StaGANSampler
+        A fitted one, which goes to the workers once.
+    labels : array-like of shape (n_samples,) or None
+        A label for each row, or None to draw them.
+    n_samples : int
+        Rows.
+    chunk_size : int
+        Rows of a chunk.
+    rng : numpy.random.RandomState
+        Seeds the chunks.
+
+    Returns
+    -------
+    X : dask.array.Array of shape (n_samples, ...)
+        Signals.
+    y : dask.array.Array of shape (n_samples,)
+        Their labels.
+
+    Raises
+    ------
+    ImportError
+        If Dask is not installed.
+    """
+    try:
+        from dask import array, delayed
+    except ImportError as error:
+        raise ImportError(
+            "'chunks' needs Dask. Install the extra 'distributed': "
+            "pip install 'sktsgan[distributed]'."
+        ) from error
+    starts = range(0, n_samples, chunk_size)
+    seeds = rng.randint(2**31 - 1, size=(len(starts), 2)).tolist()
+    fitted = delayed(sampler, pure=False)
+    X, y = [], []
+    for start, (label_seed, seed) in zip(starts, seeds, strict=True):
+        n_rows = min(chunk_size, n_samples - start)
+        if labels is None:
+            own = delayed(_draw_labels, pure=False)(fitted, n_rows, label_seed)
+        else:
+            own = delayed(labels[start : start + n_rows], pure=False)
+        rows = delayed(_draw_rows, pure=False)(fitted, own, seed)
+        y.append(array.from_delayed(own, (n_rows,), dtype=sampler.classes_.dtype))
+        X.append(array.from_delayed(rows, (n_rows, *sampler._row_shape), dtype=sampler._dtype))
+    return array.concatenate(X), array.concatenate(y)
+
+
+def _draw_labels(sampler, n_rows, seed):
+    return sampler.classes_[sampler._draw_labels(n_rows, check_random_state(seed))]
+
+
+def _draw_rows(sampler, labels, seed):
+    return sampler.sample(y=labels, random_state=seed)[0]

@@ -1,0 +1,151 @@
+"""One training on several real processes, started by torchrun and by hand."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from skorch.callbacks import Callback
+
+from sktsgan import StaGANSampler
+from sktsgan._processes import Processes
+from tests.scripts import together
+
+SCRIPT = Path(together.__file__)
+ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(SCRIPT.parents[2])}
+ENVIRONMENT["PYTHONWARNINGS"] = "ignore"
+
+
+@given(
+    labels=st.lists(st.integers(0, 3), min_size=1, max_size=60),
+    n=st.integers(1, 5),
+)
+@settings(deadline=None)
+def test_shards_are_alike_and_leave_nothing_out(labels, n):
+    y = np.array(labels)
+    shards = [Processes(rank, n).shard(y) for rank in range(n)]
+    assert set(np.concatenate(shards)) == set(range(len(y)))
+    counts = [np.bincount(y[shard], minlength=4).tolist() for shard in shards]
+    assert all(count == counts[0] for count in counts)
+    expected = np.ceil(np.bincount(y, minlength=4) / n)
+    np.testing.assert_array_equal(counts[0], expected)
+
+
+def test_alone_it_is_as_if_there_were_no_others():
+    alone = Processes.joined()
+    assert alone == Processes(0, 1)
+    tensor = torch.arange(3.0)
+    alone.average([tensor])
+    assert tensor.tolist() == [0, 1, 2]
+    assert alone.of_first("value") == "value"
+    assert alone.gather(3) == [3]
+
+
+def torchrun(n, *args):
+    command = [sys.executable, "-m", "torch.distributed.run", f"--nproc-per-node={n}"]
+    command += [str(SCRIPT), *map(str, args)]
+    return subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT, check=False)
+
+
+def read(folder, name, n):
+    return [dict(np.load(folder / f"{name}{rank}.npz")) for rank in range(n)]
+
+
+def named(seen, name):
+    return [value for key, value in seen.items() if key.rstrip("0123456789") == name]
+
+
+class Joined(Callback):
+    """Puts batch and noise of all processes in the place of those that would be drawn."""
+
+    def __init__(self, seen):
+        self.seen = seen
+
+    def on_train_begin(self, net, **kwargs):
+        X, y, noise = (
+            torch.from_numpy(np.concatenate([named(seen, name)[i] for seen in self.seen]))
+            for name, i in (("X", 0), ("y", 0), ("noise", -1))
+        )
+        net.get_iterator = lambda *args, **kwargs: [(X, y)]
+        net.noise = lambda n, rng=None: noise
+
+
+@pytest.mark.parametrize("n", [2, 3])
+def test_gradients_weights_and_rows(n, tmp_path):
+    done = torchrun(n, "step", tmp_path)
+    assert not done.returncode, done.stderr
+    steps = read(tmp_path, "step", n)
+    # the same gradients in all processes, and those of one process on the joined batch
+    record = together.Record()
+    together.build(
+        minibatch_features=0, augmentation=0, max_epochs=1, steps_per_epoch=1, random_state=0,
+        validation_fraction=0, batch_size=16 * n, callbacks=[Joined(steps), record],
+    ).fit(together.X, together.y)  # fmt: skip
+    expected = named(record.seen_, "gradient")
+    assert len(expected) > 20
+    for seen in steps:
+        for ours, theirs in zip(named(seen, "gradient"), expected, strict=True):
+            np.testing.assert_allclose(ours, theirs, atol=1e-5 * max(1, np.abs(theirs).max()))
+    # rows of their own, shares of all
+    rows = [{row.tobytes() for row in named(seen, "X")[0]} for seen in steps]
+    assert not set.intersection(*rows)
+    # after fifty steps: weights and rows as in the first process, streams of their own
+    first, *others = read(tmp_path, "fifty", n)
+    assert len(named(first, "weights")) == 5
+    for other in others:
+        assert other["score"] == first["score"]
+        np.testing.assert_array_equal(other["rows"], first["rows"])
+        for ours, theirs in zip(named(other, "weights"), named(first, "weights"), strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+        assert (named(other, "stream")[-1] != named(first, "stream")[-1]).any()
+    assert StaGANSampler.load(tmp_path / "sampler").best_score_ == first["score"]
+    # rows that differ between processes are refused where they do, and nobody waits for ever
+    assert "Those of process 1 differ from those of process 0" in (tmp_path / "error1").read_text()
+    assert "has ended" in (tmp_path / "error0").read_text()
+
+
+def start_by_hand(rank, n, port, *args):
+    place = {"RANK": rank, "WORLD_SIZE": n, "LOCAL_RANK": rank, "MASTER_PORT": port}
+    place = {name: str(value) for name, value in place.items()} | {"MASTER_ADDR": "127.0.0.1"}
+    command = [sys.executable, str(SCRIPT), *map(str, args)]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT | place)
+
+
+def free_port():
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        return server.getsockname()[1]
+
+
+def test_one_dies_the_others_end_and_a_restart_goes_on(tmp_path):
+    port = free_port()
+    processes = [start_by_hand(rank, 2, port, "dies", tmp_path) for rank in range(2)]
+    processes[1].communicate()
+    start = time.monotonic()
+    _, errors = processes[0].communicate(timeout=60)
+    assert time.monotonic() - start < 60
+    assert processes[0].returncode > 0 > processes[1].returncode
+    assert "Process 0 of 2 waited in vain for the others" in errors
+    assert (tmp_path / "broken" / "all.safetensors").exists()
+    assert not (tmp_path / "broken.sampler").exists()
+
+    for what in ("restarts", "whole"):
+        done = torchrun(2, what, tmp_path)
+        assert not done.returncode, done.stderr
+    restarted, whole = (
+        StaGANSampler.load(tmp_path / f"{name}.sampler") for name in ("broken", "whole")
+    )
+    assert len(restarted.history_) == 6
+    for name, value in whole.net_.tensors().items():
+        assert torch.equal(restarted.net_.tensors()[name], value), name
+
+    # one process is another run
+    with pytest.raises(ValueError, match="differs in the number of processes"):
+        together.run(tmp_path, dies=False)
