@@ -102,6 +102,22 @@ def mapped(X):
     return rows
 
 
+def in_memory(y):
+    """Read chunked labels.
+
+    Parameters
+    ----------
+    y : array-like
+        Labels as they were given.
+
+    Returns
+    -------
+    array-like
+        An array where `y` is chunked, else `y`.
+    """
+    return np.asarray(y[:]) if is_chunked(y) else y
+
+
 def _edges_of_chunks(X):
     """Return the rows at which chunks begin, and the number of rows."""
     sizes = X.chunks[0] if X.chunks else max(1, _N_VALUES // max(1, int(np.prod(X.shape[1:]))))

@@ -1,5 +1,7 @@
 """Drawing rows a chunk at a time, as Dask arrays."""
 
+import uuid
+
 from sklearn.utils import check_random_state
 
 
@@ -43,7 +45,7 @@ def sample_in_chunks(sampler, labels, n_samples, chunk_size, rng):
         ) from error
     starts = range(0, n_samples, chunk_size)
     seeds = rng.randint(2**31 - 1, size=(len(starts), 2)).tolist()
-    fitted = delayed(sampler, pure=False)
+    fitted = delayed(_Fitted(sampler), pure=False)
     X, y = [], []
     for start, (label_seed, seed) in zip(starts, seeds, strict=True):
         n_rows = min(chunk_size, n_samples - start)
@@ -57,9 +59,20 @@ def sample_in_chunks(sampler, labels, n_samples, chunk_size, rng):
     return array.concatenate(X), array.concatenate(y)
 
 
-def _draw_labels(sampler, n_rows, seed):
+class _Fitted:
+    """A sampler with a name that Dask can tell it by, as it cannot look into networks."""
+
+    def __init__(self, sampler):
+        self.sampler, self.name = sampler, uuid.uuid4().hex
+
+    def __dask_tokenize__(self):
+        return self.name
+
+
+def _draw_labels(fitted, n_rows, seed):
+    sampler = fitted.sampler
     return sampler.classes_[sampler._draw_labels(n_rows, check_random_state(seed))]
 
 
-def _draw_rows(sampler, labels, seed):
-    return sampler.sample(y=labels, random_state=seed)[0]
+def _draw_rows(fitted, labels, seed):
+    return fitted.sampler.sample(y=labels, random_state=seed)[0]

@@ -18,7 +18,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sktsgan import losses
-from sktsgan._arrays import mapped
+from sktsgan._arrays import in_memory, mapped
 from sktsgan._chunks import sample_in_chunks
 from sktsgan._net import AdversarialNet, BestByMMD, Checkpoint, Progress, ScaledRows, check_device
 from sktsgan._processes import Processes
@@ -382,6 +382,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         StaGANSampler
             The sampler itself.
         """
+        X, y = mapped(X), in_memory(y)
         check_kind(X, y)
         check_classification_targets(y)
         X, y, _ = self._check_X_y(X, y)
@@ -429,6 +430,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
             If shapes or `classes` are not those of the first call, a label is none of these, or
             `X` is not finite.
         """
+        X, y = mapped(X), in_memory(y)
         check_kind(X, y)
         check_classification_targets(y)
         go_on = hasattr(self, "_nets")
@@ -531,6 +533,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         RuntimeError
             If training diverged before any weights could be kept.
         """
+        X, y = mapped(X), in_memory(y)
         check_kind(X, y)
         return super().fit_resample(X, y)
 
@@ -621,7 +624,6 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
                 f"{type(X).__name__}; call X.toarray()."
             )
         check_not_ragged(X)
-        X = mapped(X)
         if np.ndim(X) > 3:
             raise ValueError(
                 "X must have 2 or 3 axes, (n_samples, n_features) or (n_samples, n_channels, "

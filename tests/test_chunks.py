@@ -1,0 +1,229 @@
+"""Rows beyond memory: chunked and mapped arrays in, Dask arrays out, many fits on Dask."""
+
+import builtins
+from pathlib import Path
+
+import dask.array as da
+import joblib
+import numpy as np
+import pytest
+import zarr
+from dask.distributed import Client, LocalCluster
+from sklearn.model_selection import StratifiedKFold, cross_val_score
+
+from sktsgan import MMDScorer
+from sktsgan._arrays import in_parts, mapped, release
+from sktsgan.metrics import maximum_mean_discrepancy
+
+
+class Chunked:
+    """A chunked array that cannot be read whole, and counts how often each row is read."""
+
+    def __init__(self, X, n_rows):
+        self.X, self.chunks = X, (n_rows, *X.shape[1:])
+        self.shape, self.ndim, self.dtype = X.shape, X.ndim, X.dtype
+        self.counts = np.zeros(len(X), dtype=int)
+
+    def __len__(self):
+        return len(self.X)
+
+    def __array__(self, dtype=None, copy=None):
+        raise AssertionError("read whole")
+
+    def __getitem__(self, rows):
+        assert rows.stop - rows.start <= self.chunks[0]
+        self.counts[rows] += 1
+        return self.X[rows]
+
+
+def as_zarr(X, n_rows=50):
+    array = zarr.create_array(
+        zarr.storage.MemoryStore(), shape=X.shape, chunks=(n_rows, *X.shape[1:]), dtype=X.dtype
+    )
+    array[:] = X
+    return array
+
+
+def as_memmap(X, folder, mode="r"):
+    np.save(folder / "X.npy", X)
+    return np.load(folder / "X.npy", mmap_mode=mode)
+
+
+CONTAINERS = {
+    "dask": lambda X, _: da.from_array(X, chunks=(70, 20)),
+    "zarr": lambda X, _: as_zarr(X),
+    "memmap": as_memmap,
+}
+
+
+@pytest.mark.parametrize("container", CONTAINERS)
+def test_rows_do_not_depend_on_the_container(quick, beats, tmp_path, container):
+    X, y = beats
+    chunked = CONTAINERS[container](X, tmp_path)
+    expected = quick().fit(X, y)
+    ours = quick().fit(chunked, y)
+    np.testing.assert_array_equal(ours.sample(9)[0], expected.sample(9)[0])
+    X_ours, y_ours = quick().fit_resample(chunked, da.from_array(y) if container == "dask" else y)
+    X_theirs, y_theirs = quick().fit_resample(X, y)
+    np.testing.assert_array_equal(X_ours, X_theirs)
+    np.testing.assert_array_equal(y_ours, y_theirs)
+
+
+def test_each_chunk_is_read_once_and_none_with_others(quick, beats):
+    X, y = beats
+    chunked = Chunked(X, 37)
+    quick().fit(chunked, y)
+    assert (chunked.counts == 1).all()
+    chunked = Chunked(X, 37)
+    assert maximum_mean_discrepancy(chunked, X) == maximum_mean_discrepancy(X, X)
+    assert (chunked.counts == 1).all()
+
+
+def test_unknown_sizes_are_refused(quick, beats):
+    X, y = beats
+    X = da.from_array(X)
+    with pytest.raises(ValueError, match=r"known number of rows.*X.compute_chunk_sizes\(\)"):
+        quick().fit(X[X[:, 0] < 9], y)
+
+
+def test_what_is_no_array_stays_as_it_is(beats):
+    X = beats[0].tolist()
+    assert mapped(X) is X
+
+
+@pytest.mark.parametrize("mode", ["r", "r+", "c"])
+def test_pages_are_given_back_and_nothing_is_lost(tmp_path, mode):
+    X = np.random.default_rng(0).normal(size=(50, 8))
+    rows = as_memmap(X, tmp_path, mode)
+    if mode != "r":
+        rows[7] = X[7] = 1.0
+    for view in (rows, np.asarray(rows).reshape(50, 2, 4), rows[3:]):
+        release(view)
+    np.testing.assert_array_equal(rows, X)
+    np.testing.assert_array_equal(np.concatenate([part for _, part in in_parts(rows)]), X)
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
+def test_pages_do_not_pile_up(tmp_path):
+    rows = np.lib.format.open_memmap(
+        tmp_path / "X.npy", mode="w+", dtype=np.float32, shape=(400_000, 64)
+    )
+
+    def megabytes():
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if "RssFile" in line) / 1024
+
+    before = megabytes()
+    assert all(not part.any() for _, part in in_parts(rows))
+    assert megabytes() - before < 30  # of 98
+    assert float(rows.sum()) == 0
+    assert megabytes() - before > 60
+
+
+def test_chunks_of_a_draw(trained):
+    """The same rows as by ``sample`` with the chunk's seed, whoever computes them."""
+    X, y = trained.sample(500, random_state=3, chunks=200)
+    assert X.chunks == ((200, 200, 100), (64,))
+    assert y.chunks == ((200, 200, 100),)
+    seeds = np.random.RandomState(3).randint(2**31 - 1, size=(3, 2))
+    X_all, y_all = X.compute(scheduler="threads"), y.compute(scheduler="sync")
+    for i, (_, seed) in enumerate(seeds):
+        rows = slice(200 * i, min(200 * i + 200, 500))
+        expected, labels = trained.sample(y=y_all[rows], random_state=seed)
+        np.testing.assert_array_equal(X_all[rows], expected)
+        np.testing.assert_array_equal(y_all[rows], labels)
+    assert X.dtype == X_all.dtype
+    assert y.dtype == y_all.dtype
+    # part of it: the same rows
+    np.testing.assert_array_equal(X[450:460].compute(), X_all[450:460])
+    share = (y_all == "N").mean()
+    assert 0.65 < share < 0.88  # of 0.77
+    assert not np.array_equal(X_all[:200], X_all[200:400])
+
+
+def test_labels_that_are_given(trained):
+    y = np.array(["F", "V", "V", "N", "F"])
+    X, labels = trained.sample(y=y, random_state=3, chunks=2)
+    assert X.shape == (5, 64)
+    np.testing.assert_array_equal(labels, y)
+    assert np.isfinite(X).all().compute()
+    with pytest.raises(ValueError, match="labels seen in 'fit'"):
+        trained.sample(y=["Q"], chunks=2)
+
+
+@pytest.mark.parametrize("chunks", [0, -1, 2.5, "auto"])
+def test_chunks_that_are_none(trained, chunks):
+    with pytest.raises(ValueError, match="'chunks' must be a whole number of at least 1. Got"):
+        trained.sample(5, chunks=chunks)
+
+
+def test_without_dask(trained, monkeypatch):
+    imported = builtins.__import__
+
+    def refuse(name, *args, **kwargs):
+        if name == "dask":
+            raise ImportError(name)
+        return imported(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", refuse)
+    with pytest.raises(ImportError, match="extra 'distributed'"):
+        trained.sample(5, chunks=2)
+
+
+def test_streamed_to_files(trained, tmp_path):
+    X, y = trained.sample(300, random_state=0, chunks=100)
+    expected = X.compute(), y.compute()
+    X.to_zarr(tmp_path / "X.zarr")
+    np.testing.assert_array_equal(zarr.open_array(tmp_path / "X.zarr")[:], expected[0])
+    rows = np.lib.format.open_memmap(tmp_path / "X.npy", mode="w+", dtype=X.dtype, shape=X.shape)
+    da.store(X, rows)
+    np.testing.assert_array_equal(np.load(tmp_path / "X.npy"), expected[0])
+    dataframe = pytest.importorskip("dask.dataframe")
+    table = dataframe.from_dask_array(X, columns=[f"t{i}" for i in range(64)])
+    table.assign(label=dataframe.from_dask_array(y)).to_parquet(tmp_path / "beats")
+    read = dataframe.read_parquet(tmp_path / "beats").compute()
+    np.testing.assert_array_equal(read.drop(columns="label").to_numpy(), expected[0])
+    assert read["label"].tolist() == expected[1].tolist()
+
+
+def test_classes_apart_and_folds_on_jobs(quick, beats):
+    sampler = quick(conditioning="per_class")
+    expected = sampler.fit_resample(*beats)[0]
+    np.testing.assert_array_equal(sampler.set_params(n_jobs=2).fit_resample(*beats)[0], expected)
+    assert sorted(sampler.net_) == ["F", "N", "V"]
+
+
+def test_on_a_cluster(quick, beats, trained):
+    """Classes, folds and chunks on two workers: the figures of one process."""
+    X, y = beats
+    apart = quick(conditioning="per_class")
+    expected = apart.fit_resample(X, y)[0]
+    folds = {"cv": StratifiedKFold(2), "scoring": MMDScorer()}
+    scores = cross_val_score(apart, X, y, **folds)
+    with (
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+        Client(cluster) as client,
+    ):
+        with joblib.parallel_config(backend="dask"):
+            np.testing.assert_array_equal(apart.fit_resample(X, y)[0], expected)
+            np.testing.assert_array_equal(cross_val_score(apart, X, y, n_jobs=2, **folds), scores)
+        X_new, _ = trained.sample(400, random_state=1, chunks=100)
+        here = X_new.compute(scheduler="sync")
+        np.testing.assert_array_equal(client.compute(X_new).result(), here)
+
+
+def test_discrepancy_exact_up_to_a_size(rng, monkeypatch):
+    X, Y = rng.normal(size=(600, 8)), rng.normal(size=(500, 8)) + 0.2
+    exact = maximum_mean_discrepancy(X, Y, return_standard_error=True)
+    assert exact.standard_error == 0
+    assert exact.value == maximum_mean_discrepancy(X, Y, estimator="exact")
+    monkeypatch.setattr("sktsgan.metrics._mmd._MAX_EXACT", 100)
+    by_blocks = maximum_mean_discrepancy(X, Y, return_standard_error=True)
+    assert by_blocks == maximum_mean_discrepancy(
+        X, Y, estimator="blocks", return_standard_error=True
+    )
+    assert 0 < abs(by_blocks.value - exact.value) < 4 * by_blocks.standard_error
+    # rows in order, as records come: blocks take from all of it
+    order = np.argsort(X[:, 0]), np.argsort(Y[:, 0])
+    sorted_rows = maximum_mean_discrepancy(X[order[0]], Y[order[1]], return_standard_error=True)
+    assert abs(sorted_rows.value - exact.value) < 4 * sorted_rows.standard_error
