@@ -46,6 +46,7 @@ html_sidebars = {
         "judging",
         "benchmark",
         "speed",
+        "scaling",
         "promises",
         "whats_new",
         "contributing",

@@ -8,6 +8,8 @@ import numpy as np
 
 # Values that are looked at together.
 _N_VALUES = 2**22
+# Rows that are taken from anywhere together.
+_N_TAKEN = 64
 
 
 def in_parts(X):
@@ -29,6 +31,33 @@ def in_parts(X):
     for start in range(0, len(X), n_rows):
         yield start, X[start : start + n_rows]
         release(X)
+
+
+def take(X, rows):
+    """Copy rows of an array, which may be memory-mapped, a few at a time.
+
+    A row that is read may map two megabytes around it.
+
+    Parameters
+    ----------
+    X : ndarray or Tensor of shape (n_samples, ...)
+        Rows.
+    rows : ndarray of int of shape (n_rows,)
+        Which of them.
+
+    Returns
+    -------
+    ndarray or Tensor of shape (n_rows, ...)
+        The rows.
+    """
+    if not isinstance(X, np.ndarray):
+        return X[rows]
+    taken = np.empty((len(rows), *X.shape[1:]), X.dtype)
+    for start in range(0, len(rows), _N_TAKEN):
+        few = slice(start, start + _N_TAKEN)
+        taken[few] = X[rows[few]]
+        release(X)
+    return taken
 
 
 def release(X):

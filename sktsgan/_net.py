@@ -12,7 +12,7 @@ from skorch.history import History
 from torch.utils.data import Dataset
 from tqdm.auto import tqdm
 
-from sktsgan._arrays import release
+from sktsgan._arrays import take
 from sktsgan._processes import ALONE
 from sktsgan._store import write
 from sktsgan._threads import fixed_order, seeded, side_by_side
@@ -67,8 +67,7 @@ class ScaledRows(Dataset):
         return len(self.rows)
 
     def __getitem__(self, places):
-        X = self.scaler.scaled(self.signals[self.rows[places.numpy()]])
-        release(self.signals)
+        X = self.scaler.scaled(take(self.signals, self.rows[places.numpy()]))
         return torch.from_numpy(X), self.y[places]
 
 

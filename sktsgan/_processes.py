@@ -5,14 +5,10 @@ import multiprocessing
 import os
 import threading
 from dataclasses import dataclass
-from datetime import timedelta
 
 import numpy as np
 import torch
 from torch import distributed
-
-# A process that is silent for so long is taken for dead, and the others end.
-_TIMEOUT = timedelta(seconds=50)
 
 
 @dataclass(frozen=True)
@@ -51,7 +47,7 @@ class Processes:
                 return cls()
             if torch.cuda.is_available():
                 torch.cuda.set_device(int(os.environ["LOCAL_RANK"]) % torch.cuda.device_count())
-            distributed.init_process_group(timeout=_TIMEOUT)
+            distributed.init_process_group()
             atexit.register(_leave)
         return cls(distributed.get_rank(), distributed.get_world_size())
 

@@ -18,7 +18,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sktsgan import losses
-from sktsgan._arrays import in_memory, mapped
+from sktsgan._arrays import in_memory, mapped, take
 from sktsgan._chunks import sample_in_chunks
 from sktsgan._net import AdversarialNet, BestByMMD, Checkpoint, Progress, ScaledRows, check_device
 from sktsgan._processes import Processes
@@ -685,8 +685,10 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         if not go_on:
             self._begin(X, signals, y if classes is None else classes)
         labels = self._check_announced(signals, y)
-        scale = (self._scaler.center.tolist(), self._scaler.scale.tolist())
-        Processes.joined().check_same([signals.shape, digest_rows(labels), *scale])
+        processes = Processes.joined()
+        if processes.n > 1:
+            scale = self._scaler.center.tolist(), self._scaler.scale.tolist()
+            processes.check_same([signals.shape, digest_rows(labels), *scale])
         counts = np.bincount(labels, minlength=len(self.classes_))
         self._counts = self._counts + counts if accumulate else counts
         if accumulate and self._few_rows:
@@ -695,7 +697,8 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         known = np.isin(np.arange(len(counts)), list(self._nets))
         few = np.flatnonzero((counts > 0) & (counts < _FEW_ROWS) & ~known)
         self._few_rows = {
-            int(label): self._scaler.scaled(signals[labels == label]) for label in few
+            int(label): self._scaler.scaled(take(signals, np.flatnonzero(labels == label)))
+            for label in few
         }
         for label in few:
             self._warn_of_few_rows(self.classes_[label], counts[label])
@@ -762,7 +765,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         net.processes = processes
         net.best_ = BestByMMD(
             {
-                int(np.searchsorted(group, label)): self._scaler.scaled(signals[rows])
+                int(np.searchsorted(group, label)): self._scaler.scaled(take(signals, rows))
                 for label, rows in held_out.items()
                 if len(rows)
             },

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from sklearn.utils import check_random_state
 
-from sktsgan._arrays import release
+from sktsgan._arrays import take
 from sktsgan.metrics._rows import as_tensor, check_groups, check_pair, check_rows
 
 # Gamma of the five kernels as multiples of 1 / (2 bandwidth^2). Each is twice the one before,
@@ -261,7 +261,7 @@ def _some_rows(X):
     places = np.arange(len(X))
     if len(X) > _MAX_ROWS:
         places = np.linspace(0, len(X) - 1, _MAX_ROWS).astype(int)
-    return as_tensor(X[places])
+    return as_tensor(take(X, places))
 
 
 def _check_bandwidth(bandwidth, X):
@@ -295,10 +295,8 @@ def _mean_over_blocks(X_real, X_synthetic, bandwidth):
         )
     values = []
     for i in range(n_blocks):
-        block = X_real[i::n_blocks], X_synthetic[i::n_blocks]
+        block = (take(X, np.arange(i, len(X), n_blocks)) for X in (X_real, X_synthetic))
         values.append(_discrepancy(*block, bandwidth, biased=False))
-        release(X_real)
-        release(X_synthetic)
     return MMDEstimate(float(np.mean(values)), float(np.std(values, ddof=1) / n_blocks**0.5))
 
 
