@@ -54,27 +54,31 @@ X_part = X_new[part].compute()
 _ = SignalDisplay.from_arrays(X, y, X_part, labels[part], fs=90, start=-0.3)
 
 # %%
-# Into a file, by a cluster
-# -------------------------
-# Dask writes arrays to Zarr, to Parquet and into anything that takes slices, one chunk after the
-# other: memory holds a few chunks at a time. Where a client is open, its workers draw. Here they
-# are two threads of this process; ``LocalCluster()`` starts processes (in a script, below ``if
-# __name__ == "__main__":``), and ``Client("tcp://address:8786")`` takes a cluster that is there.
+# Into a file, or by a cluster
+# ----------------------------
+# Dask writes arrays a few chunks at a time: here into a memory-mapped file, by threads of this
+# process. ``X_new.to_zarr("beats.zarr")`` makes a Zarr array, which workers elsewhere can write too.
 
 import tempfile
 from pathlib import Path
-
-from dask.distributed import Client, LocalCluster
 
 folder = tempfile.TemporaryDirectory()
 rows = np.lib.format.open_memmap(
     Path(folder.name) / "beats.npy", mode="w+", dtype=X_new.dtype, shape=X_new.shape
 )
+da.store(X_new, rows)
+print(f"{rows.shape[0]:,} beats, {rows.nbytes / 2**20:.0f} MB")
+
+# %%
+# Where a client is open, its workers draw: the same rows. Here they are two threads;
+# ``LocalCluster()`` starts processes, and ``Client("tcp://address:8786")`` takes a cluster that is
+# there.
+
+from dask.distributed import Client, LocalCluster
+
 options = {"processes": False, "n_workers": 2, "threads_per_worker": 1}
 with LocalCluster(dashboard_address=None, **options) as cluster, Client(cluster):
-    da.store(X_new, rows)
-print(f"{rows.shape[0]:,} beats, {rows.nbytes / 2**20:.0f} MB")
-assert np.array_equal(rows[part], X_part)
+    assert np.array_equal(X_new[part].compute(), rows[part])
 
 # %%
 # How good are they?

@@ -114,7 +114,8 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         Generator steps of an epoch, after which the held-out MMD is measured. None means one
         pass over as many rows as there are.
     batch_size : int, default=64
-        Rows of a batch, classes in equal shares.
+        Rows of a batch, classes in equal shares; where several processes train together, that of
+        each of them.
     lr : float, default=1e-3
         Learning rate of both networks' Adam optimizers.
     betas : tuple of two floats, default=(0.0, 0.99)
@@ -211,8 +212,12 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
     fewer than 20 rows is too small to be learned: a warning says so, and its rows are made
     between neighbours among its own rows, with jitter in amplitude and offset.
 
-    Training takes one CPU thread, so that the same seed gives the same rows whatever runs
-    beside it. Its cost grows with the number of steps, not of rows.
+    Training takes one CPU thread for each operation, so that the same seed gives the same rows
+    whatever runs beside it. Its cost grows with the number of steps, not of rows.
+
+    ``fit`` takes memory-mapped arrays, and Dask and Zarr arrays, without holding them in memory.
+    Where ``torchrun`` or ``accelerate launch`` started several processes, they train one GAN
+    together. The :ref:`page on scaling <scaling>` has both.
 
     Put the sampler into :class:`imblearn.pipeline.Pipeline`; scikit-learn's own Pipeline takes
     no samplers.
