@@ -57,7 +57,8 @@ _ = SignalDisplay.from_arrays(X, y, X_part, labels[part], fs=90, start=-0.3)
 # Into a file, or by a cluster
 # ----------------------------
 # Dask writes arrays a few chunks at a time: here into a memory-mapped file, by threads of this
-# process. ``X_new.to_zarr("beats.zarr")`` makes a Zarr array, which workers elsewhere can write too.
+# process. ``X_new.to_zarr("beats.zarr")`` makes a Zarr array, which
+# workers elsewhere can write too.
 
 import tempfile
 from pathlib import Path

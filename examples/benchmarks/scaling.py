@@ -16,7 +16,6 @@ folder for temporary files: 6 GB at most.
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -105,13 +104,19 @@ def train_worker(path):
     sampler = StaGANSampler(
         max_epochs=1, steps_per_epoch=N_STEPS, random_state=0, callbacks=[clock]
     ).fit(X, y)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     n_bytes = 4 * sum(
         parameter.numel()
         for network in (sampler.net_.module_, sampler.net_.discriminator_)
         for parameter in network.parameters()
     )
-    say(before=clock.before, step=float(np.median(clock.steps[10:])), peak_mb=peak, n_bytes=n_bytes)
+    step = float(np.median(clock.steps[10:]))
+    say(before=clock.before, step=step, peak_mb=peak_megabytes(), n_bytes=n_bytes)
+
+
+def peak_megabytes():
+    """Peak of this process's own memory; that of getrusage begins with its parent's (Linux)."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
 
 
 def time_messages():
@@ -189,7 +194,7 @@ def generate(n_beats):
             start = time.perf_counter()
             new.to_zarr(Path(folder) / f"{n}.zarr")
             seconds = time.perf_counter() - start
-            peaks = client.run(lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+            peaks = client.run(peak_megabytes)
             row = {"beats": n, "seconds": seconds, "peak_mb": max(peaks.values())}
             rows.append(row | {"per_second": n / seconds})
             print(rows[-1], flush=True)
