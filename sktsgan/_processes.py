@@ -74,6 +74,24 @@ class Processes:
             places.append(own[(self.rank + self.n * np.arange(n_rows)) % len(own)])
         return np.concatenate(places)
 
+    def part(self, X):
+        """Choose this process's part of rows that are gone through once.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, ...)
+            All rows.
+
+        Returns
+        -------
+        start : int
+            Index of the first row of the part.
+        part : ndarray of shape (n_part, ...)
+            Rows that follow one another.
+        """
+        start, stop = (len(X) * rank // self.n for rank in (self.rank, self.rank + 1))
+        return start, X[start:stop]
+
     def check_same(self, fingerprint):
         """Compare what is known of the rows with that of the first process.
 
@@ -108,6 +126,25 @@ class Processes:
         flat /= self.n
         for tensor, mean in zip(tensors, flat.split([t.numel() for t in tensors]), strict=True):
             tensor.copy_(mean.view_as(tensor))
+
+    def sum(self, array):
+        """Sum arrays over all processes.
+
+        Parameters
+        ----------
+        array : ndarray
+            Of the same shape in each process.
+
+        Returns
+        -------
+        ndarray
+            The same sum in each process.
+        """
+        if self.n == 1:
+            return array
+        total = torch.as_tensor(array)
+        self._together(distributed.all_reduce, total)
+        return total.numpy()
 
     def of_first(self, value):
         """Return the first process's value in all of them.

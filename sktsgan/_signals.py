@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sktsgan._arrays import in_parts
+from sktsgan._processes import ALONE
 
 
 def as_signals(X, n_channels=1):
@@ -114,13 +115,15 @@ def check_kind(X, y):
             )
 
 
-def check_finite(X):
+def check_finite(X, first=0):
     """Say which row is the first that holds NaN or infinity.
 
     Parameters
     ----------
     X : ndarray
         Rows.
+    first : int, default=0
+        What the first of them is called.
 
     Raises
     ------
@@ -137,8 +140,8 @@ def check_finite(X):
         place = int(np.flatnonzero(~finite[row])[0])
         value = "NaN" if np.isnan(part[row].ravel()[place]) else "inf"
         raise ValueError(
-            f"X must be finite. Row {start + row} is the first with {value}, at value {place}; "
-            "fill such gaps or drop the rows."
+            f"X must be finite. Row {first + start + row} is the first with {value}, at value "
+            f"{place}; fill such gaps or drop the rows."
         )
 
 
@@ -158,13 +161,15 @@ class SignalScaler:
     scale: np.ndarray
 
     @classmethod
-    def from_signals(cls, signals):
+    def from_signals(cls, signals, processes=ALONE):
         """Measure the signals, in float64.
 
         Parameters
         ----------
         signals : ndarray of shape (n_samples, n_channels, n_timepoints)
             Training rows.
+        processes : Processes, default=ALONE
+            Those that share the work.
 
         Returns
         -------
@@ -177,12 +182,12 @@ class SignalScaler:
             If numbers are too large to be squared.
         """
         n_values = len(signals) * signals.shape[2]
+        _, own = processes.part(signals)
 
         def _mean(function):
-            sums = (
-                function(part.astype(np.float64)).sum(axis=(0, 2)) for _, part in in_parts(signals)
-            )
-            return (sum(sums) / n_values)[:, None]
+            sums = (function(part.astype(np.float64)).sum(axis=(0, 2)) for _, part in in_parts(own))
+            total = processes.sum(sum(sums, start=np.zeros(signals.shape[1])))
+            return (total / n_values)[:, None]
 
         with np.errstate(over="ignore", invalid="ignore"):
             center = _mean(lambda part: part)

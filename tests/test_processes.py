@@ -38,6 +38,14 @@ def test_shards_are_alike_and_leave_nothing_out(labels, n):
     np.testing.assert_array_equal(counts[0], expected)
 
 
+@given(n_rows=st.integers(0, 40), n=st.integers(1, 7))
+def test_parts_are_all_rows(n_rows, n):
+    X = np.arange(n_rows)
+    parts = [Processes(rank, n).part(X) for rank in range(n)]
+    np.testing.assert_array_equal(np.concatenate([part for _, part in parts]), X)
+    assert all(start == part[0] for start, part in parts if len(part))
+
+
 def test_alone_it_is_as_if_there_were_no_others():
     alone = Processes.joined()
     assert alone == Processes(0, 1)
@@ -46,6 +54,7 @@ def test_alone_it_is_as_if_there_were_no_others():
     assert tensor.tolist() == [0, 1, 2]
     assert alone.of_first("value") == "value"
     assert alone.gather(3) == [3]
+    assert alone.sum(np.ones(2)).tolist() == [1, 1]
 
 
 def torchrun(n, *args):

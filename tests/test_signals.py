@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sktsgan import _signals
+from sktsgan import _arrays
 from sktsgan._signals import SignalScaler, as_signals
 
 
@@ -52,7 +52,7 @@ def test_a_constant_channel(value):
 def test_in_parts_as_in_one(monkeypatch, rng):
     X = 3 + 2 * rng.normal(size=(50, 2, 7)).astype(np.float32)
     whole = SignalScaler.from_signals(X)
-    monkeypatch.setattr(_signals, "_N_VALUES", 30)
+    monkeypatch.setattr(_arrays, "_N_VALUES", 30)
     assert [len(part) for _, part in _signals.in_parts(X)] == [2] * 25
     parts = SignalScaler.from_signals(X)
     np.testing.assert_allclose(parts.center[:, 0], X.mean(axis=(0, 2), dtype=np.float64))

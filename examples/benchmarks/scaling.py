@@ -226,8 +226,8 @@ def compare_sets(n_rows):
 def fit_model():
     """Fit the cost of training to what was measured, and say what a billion beats would take.
 
-    Seconds = start + rows * read + steps * (step + messages), and a message of b bytes between W
-    processes takes ``2 (W - 1) * latency + 2 (W - 1) / W * b / bandwidth``, as in a ring.
+    Seconds = start + rows / W * read + steps * (step + messages) for W processes, and a message of b
+    bytes takes ``2 (W - 1) * latency + 2 (W - 1) / W * b / bandwidth``, as in a ring.
     """
     train = pd.read_csv(FOLDER / "scaling-train.csv")
     messages = pd.read_csv(FOLDER / "scaling-messages.csv")
@@ -243,7 +243,7 @@ def fit_model():
     def training(beats, processes, interconnect, step=step):
         share = 2 * (processes - 1) / processes * n_bytes / interconnect["bandwidth"]
         talk = share + 3 * 2 * (processes - 1) * interconnect["latency"]  # two networks, losses
-        return start + beats * read, N_STEPS * (step + (talk if processes > 1 else 0))
+        return start + beats / processes * read, N_STEPS * (step + (talk if processes > 1 else 0))
 
     train["model"] = [sum(training(row.beats, row.processes, here)) for row in train.itertuples()]
     train["measured"] = train["before"] + N_STEPS * train["step"]
