@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sktsgan import _arrays
-from sktsgan._signals import SignalScaler, as_signals
+from sktsgan._signals import SignalScaler, as_signals, check_finite
 
 
 def test_channels_lie_one_after_the_other():
@@ -53,11 +53,11 @@ def test_in_parts_as_in_one(monkeypatch, rng):
     X = 3 + 2 * rng.normal(size=(50, 2, 7)).astype(np.float32)
     whole = SignalScaler.from_signals(X)
     monkeypatch.setattr(_arrays, "_N_VALUES", 30)
-    assert [len(part) for _, part in _signals.in_parts(X)] == [2] * 25
+    assert [len(part) for _, part in _arrays.in_parts(X)] == [2] * 25
     parts = SignalScaler.from_signals(X)
     np.testing.assert_allclose(parts.center[:, 0], X.mean(axis=(0, 2), dtype=np.float64))
     np.testing.assert_allclose(parts.scale[:, 0], X.std(axis=(0, 2), dtype=np.float64))
     np.testing.assert_allclose(parts.scale, whole.scale)
     X[37, 1, 3] = np.nan
     with pytest.raises(ValueError, match="Row 37 is the first with NaN, at value 10"):
-        _signals.check_finite(X)
+        check_finite(X)

@@ -226,7 +226,7 @@ def compare_sets(n_rows):
 def fit_model():
     """Fit the cost of training to what was measured, and say what a billion beats would take.
 
-    Seconds = start + rows / W * read + steps * (step + messages) for W processes, and a message of b
+    Seconds of W processes = start + rows / W * read + steps * (step + messages). A message of b
     bytes takes ``2 (W - 1) * latency + 2 (W - 1) / W * b / bandwidth``, as in a ring.
     """
     train = pd.read_csv(FOLDER / "scaling-train.csv")
