@@ -64,12 +64,14 @@ intersphinx_mapping = {
         "imblearn": "https://imbalanced-learn.org/stable/",
         "skorch": "https://skorch.readthedocs.io/en/stable/",
         "torch": "https://docs.pytorch.org/docs/stable/",
+        "dask": "https://docs.dask.org/en/stable/",
+        "joblib": "https://joblib.readthedocs.io/en/stable/",
     }.items()
 }
 intersphinx_timeout = 5
 # names in Raises and See Also sections of numpydoc, of projects that are not linked
 nitpick_ignore_regex = [
-    ("py:(class|meth|func|mod|obj)", "(?!sktsgan|sklearn|imblearn|skorch|torch).*"),
+    ("py:(class|meth|func|mod|obj)", "(?!sktsgan|sklearn|imblearn|skorch|torch|dask|joblib).*"),
     ("py:class", "sktsgan._.*"),
 ]
 

@@ -350,7 +350,6 @@ GOOD = np.random.default_rng(0).normal(size=(10, 3))
     ("call", "message"),
     [
         (lambda: maximum_mean_discrepancy(GOOD, GOOD, estimator="fast"), "'estimator' must be"),
-        (lambda: maximum_mean_discrepancy(GOOD, GOOD, return_standard_error=True), "'return_stand"),
         (lambda: maximum_mean_discrepancy(GOOD, GOOD, biased=True, estimator="blocks"), "'biased'"),
         (lambda: maximum_mean_discrepancy(GOOD[:3], GOOD, estimator="blocks"), "at least 4 rows"),
         (
