@@ -260,7 +260,7 @@ def fit_model():
     reading, stepping = training(1e9, 64, network)
     print(
         f"1e9 beats, 64 processes as fast as a core here, 25 GB/s and 5 us between them: reading "
-        f"{reading / 60:.0f} min, {N_STEPS} steps {stepping:.0f} s, of which messages "
+        f"{reading:.0f} s, {N_STEPS} steps {stepping:.0f} s, of which messages "
         f"{stepping - N_STEPS * step:.2f} s; generating {1e9 / rate / 64 / 3600:.1f} h"
     )
     draw(train, training, here, network)
