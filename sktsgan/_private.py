@@ -3,6 +3,7 @@
 import secrets
 import warnings
 from contextlib import contextmanager
+from functools import cache
 
 import numpy as np
 import torch
@@ -375,6 +376,7 @@ class PrivateSteps:
             vars(parameter).clear()
 
 
+@cache  # a search of up to some seconds
 def find_noise(epsilon, delta, sample_rate, n_steps):
     """Find the noise with which a training keeps a budget, by Opacus.
 
