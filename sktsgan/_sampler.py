@@ -21,6 +21,13 @@ from sktsgan import losses
 from sktsgan._arrays import in_memory, mapped, take
 from sktsgan._chunks import sample_in_chunks
 from sktsgan._net import AdversarialNet, BestByMMD, Checkpoint, Progress, ScaledRows, check_device
+from sktsgan._private import (
+    BoundedRows,
+    PrivateNet,
+    check_private,
+    scaler_of_bounds,
+    separable,
+)
 from sktsgan._processes import Processes
 from sktsgan._saving import SavingMixin
 from sktsgan._selection import (
@@ -153,6 +160,23 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         This is the share of the variance that counts as fine; 0 leaves generated rows as they are.
     replicate_fraction : float, default=0.0
         Share of the new rows of ``fit_resample`` that are exact replicates of real rows.
+    dp_epsilon : float or None, default=None
+        Budget of differential privacy for one row, see :ref:`privacy`: whether or not a row was in
+        `X` changes the probability of what is learned, and so of what ``sample`` gives, by no
+        more than a factor of exp(`dp_epsilon`), but for `dp_delta`. The discriminator is trained
+        by DP-SGD (extra ``privacy``), with batches of `batch_size` rows in the mean, and real rows
+        are used for nothing else: `minibatch_features`, `gradient_penalty`,
+        `validation_fraction`, `selection`, `interpolation_fraction`, `variation`,
+        `detail_fraction` and `replicate_fraction` are off, "relativistic" becomes "bce", and
+        ``fit_resample`` adds what ``sample`` gives. The number of rows and the set of labels count
+        as known. None trains without.
+    dp_delta : float, default=1e-5
+        Probability that goes with it; below one by the number of rows.
+    dp_max_grad_norm : float, default=1.0
+        Norm to which the gradient of each row is clipped.
+    dp_bounds : tuple of two floats or None, default=None
+        Bounds of the amplitudes, to which rows are clipped and by which they are scaled. They have
+        to be known without the rows; a private training needs them.
     warm_start : bool, default=False
         True goes on from the weights of the last ``fit`` or ``fit_resample``, which must have had
         the same classes and shapes, instead of from new ones.
@@ -194,6 +218,8 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         Minus the held-out MMD^2 of the kept weights; None where nothing was held out. It is the
         mean over the classes, weighted by the root of their held-out rows, since the MMD to a
         few rows is mostly chance.
+    epsilon_ : float
+        What a private training has spent, as Opacus' accountant says; at most `dp_epsilon`.
     synthetic_mask_ : ndarray of bool of shape (n_samples_new,)
         Which rows of the last ``fit_resample`` were added.
     n_features_in_ : int
@@ -282,6 +308,10 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         "variation": [Interval(numbers.Real, 0, None, closed="left")],
         "detail_fraction": [Interval(numbers.Real, 0, 1, closed="left")],
         "replicate_fraction": [Interval(numbers.Real, 0, 1, closed="both")],
+        "dp_epsilon": [Interval(numbers.Real, 0, None, closed="neither"), None],
+        "dp_delta": [Interval(numbers.Real, 0, 1, closed="neither")],
+        "dp_max_grad_norm": [Interval(numbers.Real, 0, None, closed="neither")],
+        "dp_bounds": [tuple, list, None],
         "warm_start": ["boolean"],
         "checkpoint": [str, os.PathLike, None],
         "device": [str, torch.device],
@@ -324,6 +354,10 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         variation=4.0,
         detail_fraction=0.03,
         replicate_fraction=0.0,
+        dp_epsilon=None,
+        dp_delta=1e-5,
+        dp_max_grad_norm=1.0,
+        dp_bounds=None,
         warm_start=False,
         checkpoint=None,
         device="auto",
@@ -363,6 +397,10 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         self.variation = variation
         self.detail_fraction = detail_fraction
         self.replicate_fraction = replicate_fraction
+        self.dp_epsilon = dp_epsilon
+        self.dp_delta = dp_delta
+        self.dp_max_grad_norm = dp_max_grad_norm
+        self.dp_bounds = dp_bounds
         self.warm_start = warm_start
         self.checkpoint = checkpoint
         self.device = device
@@ -395,7 +433,13 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
             self.sampling_strategy, y, self._sampling_type
         )
         self._train(X, y, self._start_rng(), go_on=self._goes_on())
+        if self._is_private:  # it tells how many rows each class has
+            self.sampling_strategy_ = {}
         return self
+
+    @property
+    def _is_private(self):
+        return self.dp_epsilon is not None
 
     def _start_rng(self):
         """Return one source of randomness for all processes, which a checkpoint may wind back."""
@@ -465,7 +509,8 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         n_samples : int, default=1
             Rows to draw. Not used where `y` is given.
         y : array-like of shape (n_samples,), default=None
-            A label for each row. By default labels are drawn with their frequency in training.
+            A label for each row. By default labels are drawn with their frequency in training, or
+            all alike after a private one.
         random_state : int, RandomState instance or None, default=None
             Seeds the draw; None takes the sampler's own `random_state`, so that an int there
             gives the same rows in each call.
@@ -549,15 +594,18 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         rows = np.ascontiguousarray(self._scaled(X).reshape(len(X), -1))
         X_parts, y_parts = [X], [y]
         with fixed_order():
-            lenders = self._build_lenders(rows, labels, rng)
+            lenders = None if self._is_private else self._build_lenders(rows, labels, rng)
             for label, n_rows in self.sampling_strategy_.items():
                 if n_rows > 0:
                     index = int(np.searchsorted(self.classes_, label))
+                    y_parts.append(np.full(n_rows, label, dtype=y.dtype))
+                    if self._is_private:
+                        X_parts.append(self._as_given(self._draw(np.full(n_rows, index), rng)))
+                        continue
                     n_replicates, *n_new = self._share_out(index, n_rows)
                     own = np.flatnonzero(labels == index)
                     X_parts.append(X[rng.choice(own, n_replicates)])
                     X_parts.append(self._new_rows(index, *n_new, *lenders, rng))
-                    y_parts.append(np.full(n_rows, label, dtype=y.dtype))
         X_resampled, y_resampled = np.concatenate(X_parts), np.concatenate(y_parts)
         self.synthetic_mask_ = np.arange(len(y_resampled)) >= len(y)
         return X_resampled, y_resampled
@@ -687,6 +735,8 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         """Learn all classes that have enough rows; keep the rows of those that have not."""
         device = check_device(self.device)
         self._check_numbers(accumulate)
+        if self._is_private:
+            check_private(self, len(X), accumulate)
         signals = as_signals(X, self.n_channels)
         if not go_on:
             self._begin(X, signals, y if classes is None else classes)
@@ -697,18 +747,21 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
             processes.check_same([signals.shape, digest_rows(labels), some.tobytes()])
         counts = np.bincount(labels, minlength=len(self.classes_))
         self._counts = self._counts + counts if accumulate else counts
+        few_rows = _FEW_ROWS
+        if self._is_private:  # sizes of classes and rows of small ones are not kept
+            self._counts, few_rows = np.ones_like(counts), 0
         if accumulate and self._few_rows:
             signals, labels = self._with_few_rows(signals, labels)
             counts = np.bincount(labels, minlength=len(self.classes_))
         known = np.isin(np.arange(len(counts)), list(self._nets))
-        few = np.flatnonzero((counts > 0) & (counts < _FEW_ROWS) & ~known)
+        few = np.flatnonzero((counts > 0) & (counts < few_rows) & ~known)
         self._few_rows = {
             int(label): self._scaler.scaled(take(signals, np.flatnonzero(labels == label)))
             for label in few
         }
         for label in few:
             self._warn_of_few_rows(self.classes_[label], counts[label])
-        learned = np.flatnonzero((counts >= _FEW_ROWS) | (known & (counts > 0)))
+        learned = np.flatnonzero((counts >= few_rows) | (known & (counts > 0)))
         groups = [
             (group, np.intersect1d(group, learned))
             for group in self._groups(learned, later=accumulate or self.warm_start)
@@ -728,7 +781,10 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         self.classes_ = np.unique(classes)
         self._row_shape, self._dtype = X.shape[1:], X.dtype
         self._signal_shape = signals.shape[1:]
-        self._scaler = SignalScaler.from_signals(signals, Processes.joined())
+        if self._is_private:
+            self._scaler = scaler_of_bounds(self.dp_bounds, len(signals[0]))
+        else:
+            self._scaler = SignalScaler.from_signals(signals, Processes.joined())
         self._counts = np.zeros(len(self.classes_), dtype=int)
         self._nets, self._few_rows = {}, {}
 
@@ -789,7 +845,8 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         rows = np.setdiff1d(rows, np.concatenate(list(held_out.values())))
         rows = rows[processes.shard(labels[rows])]
         places = np.searchsorted(group, labels[rows])
-        return net, ScaledRows(signals, rows, places, self._scaler), saved
+        kind = BoundedRows if self._is_private else ScaledRows
+        return net, kind(signals, rows, places, self._scaler), saved
 
     def _run(self, trainings):
         """Train all nets, at once where that was asked for."""
@@ -802,7 +859,8 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         held_out = {}
         for label in own.tolist():
             rows = np.flatnonzero(labels == label)
-            n_held_out = min(int(self.validation_fraction * len(rows)), _MAX_HELD_OUT)
+            fraction = 0 if self._is_private else self.validation_fraction
+            n_held_out = min(int(fraction * len(rows)), _MAX_HELD_OUT)
             # MMD^2 needs two rows, and the rest has to teach something
             n_held_out = n_held_out if n_held_out >= 2 else 0
             held_out[label] = rng.permutation(rows)[:n_held_out]
@@ -811,16 +869,27 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
     def _build_net(self, signal_shape, n_classes, device, rng):
         shape = dict(zip(("n_channels", "n_timepoints"), signal_shape, strict=True))
         shape["n_classes"] = n_classes
-        return AdversarialNet(
+        seed = int(rng.randint(2**31 - 1))
+        loss, build = self.loss, AdversarialNet
+        if self._is_private:
+            loss = separable(self.loss)
+            build = partial(
+                PrivateNet,
+                epsilon=self.dp_epsilon,
+                delta=self.dp_delta,
+                max_grad_norm=self.dp_max_grad_norm,
+                noise_seed=None if self.random_state is None else seed,
+            )
+        return build(
             partial(self._choose_generator(), **shape),
             discriminator=partial(self._choose_discriminator(), **shape),
-            criterion=self.loss if callable(self.loss) else _LOSSES[self.loss],
+            criterion=loss if callable(loss) else _LOSSES[loss],
             gradient_penalty=self.gradient_penalty,
             n_discriminator_steps=self.n_discriminator_steps,
             betas=tuple(self.betas),
             augmentation=self.augmentation,
             ema_decay=self.ema_decay,
-            seed=int(rng.randint(2**31 - 1)),
+            seed=seed,
             lr=self.lr,
             batch_size=self.batch_size,
             max_epochs=self.max_epochs,
@@ -851,7 +920,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
             channels=tuple(self.discriminator_channels),
             kernel_size=self.kernel_size,
             downsample="stride" if self.discriminator == "strided" else "max",
-            minibatch_features=self.minibatch_features,
+            minibatch_features=0 if self._is_private else self.minibatch_features,
         )
 
     def _set_results(self, nets):
@@ -865,6 +934,8 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         shared = self.conditioning == "shared"
         for name, by_label in results.items():
             setattr(self, name, next(iter(by_label.values()), None) if shared else by_label)
+        if self._is_private:
+            self.epsilon_ = max(net.epsilon_ for net in nets.values())
         self.n_iter_ = max((net.n_iter_ for net in nets.values()), default=0)
 
     def _warn_of_few_rows(self, label, count):

@@ -1,5 +1,10 @@
 """Figures that tell how good synthetic signals are."""
 
+from sktsgan.metrics._attacks import (
+    discriminator_scores,
+    privacy_report,
+    train_shadows,
+)
 from sktsgan.metrics._evaluate import evaluate_sampler
 from sktsgan.metrics._judges import (
     classifier_two_sample_score,
@@ -15,10 +20,13 @@ __all__ = [
     "MMDScorer",
     "classifier_two_sample_score",
     "density_coverage",
+    "discriminator_scores",
     "evaluate_sampler",
     "maximum_mean_discrepancy",
     "membership_inference_auc",
     "memorization_ratio",
     "mmd_permutation_test",
+    "privacy_report",
+    "train_shadows",
     "train_synthetic_test_real_score",
 ]

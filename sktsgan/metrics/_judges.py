@@ -280,7 +280,8 @@ def membership_inference_auc(
     non-members must be of the same kind and differ only in membership; rows of one patient on
     both sides would hide what is given away, so groups, where given, must be apart.
 
-    This is the weakest of attacks. A value near 0.5 is no proof of privacy [1]_.
+    This is the weakest of attacks. A value near 0.5 is no proof of privacy [1]_;
+    :func:`privacy_report` has stronger ones, and intervals.
 
     Parameters
     ----------
@@ -341,7 +342,25 @@ def membership_inference_auc(
             )
     X = np.concatenate([X_members, X_non_members])
     is_member = np.arange(len(X)) < len(X_members)
-    return float(roc_auc_score(is_member, -_distances(X_synthetic, X, 1)[:, 0]))
+    return float(roc_auc_score(is_member, distance_scores(X, X_synthetic)))
+
+
+def distance_scores(X, X_synthetic):
+    """Score rows by the distance attack: higher where a synthetic row is nearer.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        Rows, checked.
+    X_synthetic : ndarray of shape (n_synthetic, n_features)
+        Synthetic rows, checked.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,)
+        Minus the distance to the nearest synthetic row.
+    """
+    return -_distances(X_synthetic, X, 1)[:, 0]
 
 
 def _check_pair(*sets, **kwargs):

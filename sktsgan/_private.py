@@ -1,0 +1,441 @@
+"""Differentially private training: real rows reach the weights through noised gradients only."""
+
+import secrets
+import warnings
+from contextlib import contextmanager
+from functools import cache
+
+import numpy as np
+import torch
+
+from sktsgan._net import AdversarialNet, ScaledRows
+from sktsgan._processes import Processes
+from sktsgan._signals import SignalScaler
+
+# The bounds, which are public, lie so many units of the scaled rows from their middle.
+_SPAN = 4.0
+# Losses in which each row's part depends on its own score.
+_SEPARABLE = ("bce", "hinge", "wasserstein", "least_squares")
+# What would read real rows beside the noised gradients, or tie rows of a batch together.
+_SWITCHED_OFF = {
+    "minibatch_features": 0,
+    "gradient_penalty": 0,
+    "validation_fraction": 0,
+    "selection": None,
+    "interpolation_fraction": 0,
+    "variation": 0,
+    "detail_fraction": 0,
+    "replicate_fraction": 0,
+}
+
+
+def check_private(sampler, n_rows, accumulate):
+    """Refuse what no private training can do, and say what it does differently.
+
+    Parameters
+    ----------
+    sampler : StaGANSampler
+        Has its parameters as attributes.
+    n_rows : int
+        Rows to train on.
+    accumulate : bool
+        Whether training is to go on with more rows.
+    """
+    _import_opacus()
+    n_processes = Processes.joined().n
+    if n_processes > 1:
+        raise ValueError(
+            "'dp_epsilon' must be None where several processes train together, as the accountant "
+            f"sees only one. Got {sampler.dp_epsilon!r} in {n_processes} processes."
+        )
+    if sampler.conditioning != "shared":
+        raise ValueError(
+            "'conditioning' must be 'shared' with 'dp_epsilon', as the size of a class is not "
+            f"public. Got {sampler.conditioning!r}."
+        )
+    if callable(sampler.loss):
+        raise ValueError(
+            "'loss' must be the name of one with 'dp_epsilon', as rows must have parts of their "
+            f"own in it. Got a function; use one of {', '.join(_SEPARABLE)}."
+        )
+    if accumulate or sampler.warm_start or sampler.checkpoint is not None:
+        raise ValueError(
+            "'dp_epsilon' must be None with 'warm_start', 'checkpoint' or 'partial_fit', as a "
+            f"budget is spent by one training. Got {sampler.dp_epsilon!r}."
+        )
+    bounds = sampler.dp_bounds
+    if bounds is None or len(bounds) != 2 or not -np.inf < bounds[0] < bounds[1] < np.inf:
+        raise ValueError(
+            "'dp_bounds' must be two rising numbers with 'dp_epsilon', between which amplitudes "
+            f"lie and which no row was asked for. Got {bounds!r}; for heartbeats take (-2, 2) mV."
+        )
+    if sampler.dp_delta >= 1 / n_rows:
+        raise ValueError(
+            f"'dp_delta' must be below 1 / {n_rows}, one by the number of rows, or a row may be "
+            f"given away as it is. Got {sampler.dp_delta!r}."
+        )
+    if sampler.batch_size > n_rows:
+        raise ValueError(
+            f"'batch_size' must not exceed the {n_rows} rows with 'dp_epsilon'. "
+            f"Got {sampler.batch_size}."
+        )
+    _warn_of_differences(sampler)
+
+
+def _warn_of_differences(sampler):
+    replaced = {
+        name: value for name, value in _SWITCHED_OFF.items() if getattr(sampler, name) != value
+    }
+    if sampler.loss not in _SEPARABLE:
+        replaced["loss"] = separable(sampler.loss)
+    if replaced:
+        values = ", ".join(f"{name}={value!r}" for name, value in replaced.items())
+        warnings.warn(
+            "A private training reads real rows in no other way than by noised gradients, so it "
+            f"goes on with {values}. Set them so to silence this.",
+            stacklevel=2,
+        )
+    if sampler.random_state is not None:
+        warnings.warn(
+            "Whoever knows 'random_state' can compute the noise and take it away, and 'save' "
+            "writes it down. Use None for all that leaves your hands.",
+            stacklevel=2,
+        )
+
+
+def separable(loss):
+    """Return the loss itself where rows have parts of their own in it, else "bce"."""
+    return loss if loss in _SEPARABLE else "bce"
+
+
+def scaler_of_bounds(bounds, n_channels):
+    """Scale by what is public instead of by the rows."""
+    low, high = bounds
+    shape = (n_channels, 1)
+    return SignalScaler(
+        np.full(shape, (low + high) / 2), np.full(shape, (high - low) / (2 * _SPAN))
+    )
+
+
+class BoundedRows(ScaledRows):
+    """Scaled rows, clipped to the public bounds, so that no row can make a gradient infinite."""
+
+    def __getitem__(self, places):
+        X, y = super().__getitem__(places)
+        return X.clamp(-_SPAN, _SPAN), y
+
+
+class PoissonBatches:
+    """Draw each row for each batch on its own, with one probability, as the accountant assumes.
+
+    Parameters
+    ----------
+    dataset : BoundedRows
+        Real rows.
+    batch_size : int
+        Rows of a batch in the mean.
+    n_batches : int
+        Generator steps of an epoch.
+    n_draws : int
+        Batches of real rows before each of them.
+    n_classes : int
+        Classes, which synthetic rows have in equal shares.
+    rng : torch.Generator
+        Draws their classes.
+    secret_rng : torch.Generator
+        Draws real rows.
+    """
+
+    def __init__(self, dataset, *, batch_size, n_batches, n_draws, n_classes, rng, secret_rng):
+        self.dataset, self.batch_size = dataset, batch_size
+        self.n_batches = n_batches or -(-len(dataset) // batch_size)
+        self.n_draws, self.n_classes = n_draws, n_classes
+        self.rng, self.secret_rng = rng, secret_rng
+
+    def __len__(self):
+        return self.n_batches
+
+    def __iter__(self):
+        for _ in range(self.n_batches):
+            shift = torch.randint(self.n_classes, (1,), generator=self.rng)
+            labels = (torch.arange(self.batch_size * self.n_draws) + shift) % self.n_classes
+            yield labels, [self._draw() for _ in range(self.n_draws)]
+
+    def _draw(self):
+        chance = torch.rand(len(self.dataset), generator=self.secret_rng, dtype=torch.float64)
+        return self.dataset[torch.nonzero(chance < self.sample_rate).squeeze(1)]
+
+    @property
+    def sample_rate(self):
+        """Probability with which a row is in a batch."""
+        return self.batch_size / len(self.dataset)
+
+
+class PrivateNet(AdversarialNet):
+    """Train the discriminator by DP-SGD; the generator sees real rows through it alone [1]_.
+
+    Of each real row in a batch the gradient is clipped to a norm, and Gaussian noise is added to
+    the sum, with Opacus. Gradients of synthetic rows are clipped alike, so that both sides weigh
+    the same [2]_. What the generator, the average and the history are made from is then either
+    noised or synthetic, and by post-processing as private as the discriminator.
+
+    Parameters
+    ----------
+    module : callable
+        Builds the generator.
+    epsilon, delta : float
+        The budget.
+    max_grad_norm : float
+        Norm to which the gradient of a row is clipped.
+    noise_seed : int or None
+        Seeds the noise and the choice of rows; None takes a secret one.
+    **kwargs : dict
+        Passed to :class:`AdversarialNet`.
+
+    References
+    ----------
+    .. [1] L. Xie et al., "Differentially private generative adversarial network", 2018,
+       arXiv:1802.06739; DP-SGD: M. Abadi et al., "Deep learning with differential privacy",
+       CCS 2016, arXiv:1607.00133.
+    .. [2] A. Bie, G. Kamath, G. Zhang, "Private GANs, revisited", TMLR 2023, arXiv:2302.02936.
+    """
+
+    def __init__(self, module, *, epsilon, delta, max_grad_norm, noise_seed=None, **kwargs):
+        super().__init__(module, **kwargs)
+        self.epsilon = epsilon
+        self.delta = delta
+        self.max_grad_norm = max_grad_norm
+        self.noise_seed = noise_seed
+
+    def on_train_begin(self, net, X=None, y=None, **kwargs):
+        """Find the noise that the budget takes, and put Opacus around the discriminator."""
+        seed = secrets.randbits(62) if self.noise_seed is None else self.noise_seed
+        self.secret_rng_ = torch.Generator().manual_seed(seed + 1)  # net.seed is taken
+        batches = self.get_iterator(X)
+        n_steps = self.max_epochs * len(batches) * self.n_discriminator_steps
+        self.noise_multiplier_ = find_noise(self.epsilon, self.delta, batches.sample_rate, n_steps)
+        self.private_ = PrivateSteps(
+            self.discriminator_,
+            self.discriminator_optimizer_,
+            noise_multiplier=self.noise_multiplier_,
+            max_grad_norm=self.max_grad_norm,
+            batch_size=self.batch_size,
+            sample_rate=batches.sample_rate,
+            rng=torch.Generator(self.device).manual_seed(seed + 2),
+        )
+
+    def on_train_end(self, net, **kwargs):
+        """Say what was spent, and leave nothing behind that holds real rows or the noise."""
+        self.epsilon_ = self.private_.spent(self.delta)
+        self.private_.close()
+        del self.private_, self.secret_rng_
+
+    def get_iterator(self, dataset, training=False):
+        """Return the batches of an epoch."""
+        return PoissonBatches(
+            dataset,
+            batch_size=self.batch_size,
+            n_batches=self.iterator_train__n_batches,
+            n_draws=self.n_discriminator_steps,
+            n_classes=self.module.keywords["n_classes"],
+            rng=self.rng_,
+            secret_rng=self.secret_rng_,
+        )
+
+    def train_step(self, batch, **fit_params):
+        """Update the discriminator privately, then the generator by synthetic rows alone."""
+        labels, draws = batch
+        self._set_training(True)
+        for y_fake, real in zip(labels.split(self.batch_size), draws, strict=True):
+            y = y_fake.to(self.device)
+            parts = self._imitate(y)
+            X_fake = torch.cat(parts).detach()
+            X_real, y_real = (part.to(self.device) for part in real)
+            scores = self._update_privately(X_real, y_real, X_fake, y)
+        # its part of a separable loss does not ask for the scores of real rows
+        generator_loss = self._update_generator(X_fake.clone(), X_fake, parts, y)
+        self._update_average()
+        self.n_iter_ += 1
+        # as if real rows had the scores of synthetic ones: nothing else may be written down
+        discriminator_loss, _ = self.criterion_(scores, scores)
+        self.history.record_batch("discriminator_loss", discriminator_loss.item())
+        self.history.record_batch("generator_loss", generator_loss.item())
+        return {"loss": generator_loss, "y_pred": None}
+
+    def description(self):
+        """Give the numbers that go with the tensors, and what was spent."""
+        return super().description() | {"epsilon": self.epsilon_}
+
+    def set_description(self, description):
+        """Put back what :meth:`description` gave."""
+        super().set_description(description)
+        self.epsilon_ = description["epsilon"]
+
+    def _update_privately(self, X_real, y_real, X_fake, y_fake):
+        """Step on clipped and noised gradients; return the scores of the synthetic rows."""
+        X = torch.cat([self._augmented(X_real), self._augmented(X_fake)])
+        sizes = [len(X_real), len(X_fake)]
+        scores = self.private_.find_gradients(
+            X, torch.cat([y_real, y_fake]), lambda scores: self._slopes(*scores.split(sizes))
+        )
+        self.private_.step()
+        return scores[len(X_real) :]
+
+    def _slopes(self, real_scores, fake_scores):
+        """Give the slope of each row's part of the loss at its score."""
+        pair = [scores.requires_grad_() for scores in (real_scores.clone(), fake_scores.clone())]
+        loss, _ = self.criterion_(*pair)
+        slopes = torch.autograd.grad(loss, pair)
+        # the loss has means over as many rows as chance has drawn, and nobody may know how many
+        return torch.cat([slope * len(slope) for slope in slopes])
+
+
+class PrivateSteps:
+    """Opacus around a discriminator and its optimizer, for one training.
+
+    Parameters
+    ----------
+    discriminator : Module
+        Scores each row for itself.
+    optimizer : Optimizer
+        Its optimizer.
+    noise_multiplier : float
+        Standard deviation of the noise over `max_grad_norm`.
+    max_grad_norm : float
+        Norm to which the gradient of a row is clipped.
+    batch_size : int
+        Real rows of a batch in the mean, by which the sum is divided.
+    sample_rate : float
+        Probability with which a row is in a batch.
+    rng : torch.Generator
+        Source of the noise, on the discriminator's device.
+    """
+
+    def __init__(
+        self,
+        discriminator,
+        optimizer,
+        *,
+        noise_multiplier,
+        max_grad_norm,
+        batch_size,
+        sample_rate,
+        rng,
+    ):
+        _import_opacus()
+        from opacus import GradSampleModule
+        from opacus.accountants import PRVAccountant
+        from opacus.optimizers import DPOptimizer
+
+        self.per_row = GradSampleModule(discriminator, loss_reduction="sum")
+        self.per_row.disable_hooks()
+        self.optimizer = DPOptimizer(
+            optimizer,
+            noise_multiplier=noise_multiplier,
+            max_grad_norm=max_grad_norm,
+            expected_batch_size=batch_size,
+            generator=rng,
+        )
+        self.accountant = PRVAccountant()
+        self.sample_rate = sample_rate
+
+    def find_gradients(self, X, y, slopes):
+        """Leave the gradient of each row with the parameters; return the rows' scores.
+
+        Parameters
+        ----------
+        X : Tensor of shape (n_rows, n_channels, n_timepoints)
+            Rows.
+        y : Tensor of shape (n_rows,)
+            Their classes.
+        slopes : callable
+            Gives the slope of each row's loss at its score.
+        """
+        self.optimizer.zero_grad(set_to_none=True)
+        self.per_row.enable_hooks()
+        try:
+            scores = self.per_row(X.requires_grad_(), y)
+            with warnings.catch_warnings():
+                # the classes, whole numbers, go into a layer too
+                warnings.filterwarnings("ignore", "Full backward hook is firing")
+                scores.backward(slopes(scores.detach()))
+        finally:
+            self.per_row.disable_hooks()
+        return scores.detach()
+
+    def step(self):
+        """Clip, sum, add noise, and step."""
+        # counted before it is done, so that none is ever missed
+        self.accountant.step(
+            noise_multiplier=self.optimizer.noise_multiplier, sample_rate=self.sample_rate
+        )
+        self.optimizer.step()
+
+    def spent(self, delta):
+        """Return the epsilon of all steps so far."""
+        with _quiet():
+            return float(self.accountant.get_epsilon(delta)) if len(self.accountant) else 0.0
+
+    def close(self):
+        """Take away gradients by row, and their sum without noise."""
+        discriminator = self.per_row.to_standard_module()
+        for parameter in discriminator.parameters():
+            vars(parameter).clear()
+
+
+@cache  # a search of up to some seconds
+def find_noise(epsilon, delta, sample_rate, n_steps):
+    """Find the noise with which a training keeps a budget, by Opacus.
+
+    Parameters
+    ----------
+    epsilon, delta : float
+        The budget.
+    sample_rate : float
+        Probability with which a row is in a batch.
+    n_steps : int
+        Steps of the discriminator.
+
+    Returns
+    -------
+    float
+        Standard deviation of the noise over the clipping norm.
+
+    Raises
+    ------
+    ValueError
+        If no noise is enough.
+    """
+    from opacus.accountants.utils import get_noise_multiplier
+
+    try:
+        with _quiet():
+            return get_noise_multiplier(
+                target_epsilon=epsilon,
+                target_delta=delta,
+                sample_rate=sample_rate,
+                steps=n_steps,
+                accountant="prv",
+            )
+    except (ValueError, RuntimeError) as error:
+        raise ValueError(
+            f"'dp_epsilon' must be a budget that {n_steps} steps can keep with 'dp_delta'={delta}. "
+            f"Got {epsilon!r} ({error}); raise it, or take fewer steps or smaller batches."
+        ) from error
+
+
+@contextmanager
+def _quiet():
+    """Leave out that Opacus' coarser accountant, which sets the range of the finer, is coarse."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Optimal order is the")
+        yield
+
+
+def _import_opacus():
+    try:
+        import opacus  # noqa: F401
+    except ImportError as error:
+        raise ImportError(
+            "'dp_epsilon' needs Opacus. Install it with: python -m pip install 'sktsgan[privacy]'"
+        ) from error

@@ -1,0 +1,224 @@
+"""Attacks: slow oracles, what they must catch, what they must not, intervals by patient."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from imblearn.combine import SMOTEENN
+from imblearn.over_sampling import SMOTE, RandomOverSampler
+from scipy.spatial.distance import cdist
+
+from sktsgan.metrics import (
+    discriminator_scores,
+    membership_inference_auc,
+    memorization_ratio,
+    privacy_report,
+    train_shadows,
+)
+
+
+@pytest.fixture
+def sets(rng):
+    """Members, non-members, and fresh rows of the same distribution."""
+    return rng.normal(size=(3, 300, 5))
+
+
+def slow_tpr(members, others, rate):
+    """Try every threshold and keep the best that names few enough others."""
+    thresholds = np.concatenate([members, others])
+    allowed = [t for t in thresholds if (others >= t).mean() <= rate]
+    return max([(members >= t).mean() for t in allowed], default=0.0)
+
+
+def test_figures_against_slow_ones(sets):
+    members, others, fresh = sets
+    synthetic = np.concatenate([members[:60] + 0.1 * fresh[:60], fresh[60:]])
+    report = privacy_report(members, others, synthetic, n_bootstraps=20)
+    row = report.attacks.loc["distance"]
+    near = -cdist(np.concatenate([members, others]), synthetic).min(axis=1)
+    assert row["auc"] == pytest.approx(membership_inference_auc(members, others, synthetic))
+    assert row["tpr_at_1%"] == pytest.approx(slow_tpr(near[:300], near[300:], 0.01))
+    assert np.isnan(row["tpr_at_0.1%"])  # 300 others cannot tell
+    ratio = memorization_ratio(members, synthetic, X_held_out=others)
+    assert report.memorization_ratio == pytest.approx(ratio, rel=0.1)
+
+
+def test_ties_are_no_success(sets):
+    members, others, fresh = sets
+    scores = (np.zeros(300), np.zeros(300))
+    row = privacy_report(members, others, fresh, scores=scores).attacks.loc["discriminator"]
+    assert row["auc"] == row["auc_low"] == row["auc_high"] == 0.5
+    assert row["tpr_at_1%"] == 0
+
+
+def test_closest_pairs(sets):
+    members, others, fresh = sets
+    synthetic = fresh.copy()
+    synthetic[[7, 3]] = members[[200, 100]] + np.array([[1e-3], [1e-4]])
+    closest = privacy_report(members, others, synthetic, n_closest=4, n_bootstraps=1).closest
+    assert closest["synthetic"].tolist()[:2] == [3, 7]
+    assert closest["member"].tolist()[:2] == [100, 200]
+    assert closest["distance"].is_monotonic_increasing
+    for pair in closest.itertuples():
+        row = synthetic[pair.synthetic]
+        expected = [np.linalg.norm(X - row, axis=1).min() for X in (members, others)]
+        assert (pair.distance, pair.to_non_member) == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e3])
+def test_shadows_catch_a_copier_in_any_unit(beats, scale):
+    X, y = beats[0] * scale, beats[1]
+    sampler = RandomOverSampler(random_state=0)
+    shadows = train_shadows(sampler, X[::2], y[::2], n_shadows=2)
+    members, others = np.arange(1, 520, 4), np.arange(3, 520, 4)
+    X_resampled, _ = sampler.fit_resample(X[members], y[members])
+    rare = [rows[y[rows] != "N"] for rows in (members, others)]
+    report = privacy_report(
+        X[rare[0]], X[rare[1]], X_resampled[len(members) :], shadows=shadows, n_bootstraps=50
+    )
+    assert report.attacks.index.tolist() == ["distance", "shadow"]
+    assert (report.attacks["auc"] > 0.95).all()
+    assert (report.attacks["auc_low"] > 0.9).all()
+    assert report.memorization_ratio < 0.01
+    assert (report.closest["distance"] < 1e-5 * scale).all()
+
+
+def test_shadows_find_what_one_distance_cannot(rng):
+    """Members lie at a distance that tells, neither the nearest nor the farthest."""
+
+    def draw():
+        members, others = 10 * rng.normal(size=(2, 150, 6))
+        directions = rng.normal(size=(150, 6))
+        near = members + directions / np.linalg.norm(directions, axis=1)[:, None]
+        # some others have a copy, the rest have nothing near
+        return members, others, np.concatenate([near, others[:75]])
+
+    shadows = [pd.Series(draw(), ["X_members", "X_non_members", "X_synthetic"])]
+    row = privacy_report(*draw(), shadows=shadows, n_bootstraps=1).attacks["auc"]
+    assert row["distance"] < 0.6
+    assert 0.4 < row["shadow"] < 0.8  # linear in the logarithms, so it does not find all
+
+
+def test_nothing_is_found_in_fresh_rows(sets, rng):
+    members, others, fresh = sets
+    shadows = [
+        pd.Series(
+            rng.normal(size=(3, 200, 5)).tolist(), ["X_members", "X_non_members", "X_synthetic"]
+        )
+    ]
+    attacks = privacy_report(members, others, fresh, shadows=shadows).attacks
+    assert ((attacks["auc_low"] < 0.5) & (attacks["auc_high"] > 0.5)).all()
+
+
+def test_intervals_over_patients_hold_what_those_over_rows_miss():
+    """Patients who differ, members by chance: rows alone would be far too sure."""
+    covered = {"rows": 0, "patients": 0}
+    for seed in range(25):
+        rng = np.random.default_rng(seed)
+        patients = np.repeat(np.arange(16), 20)
+        X = rng.normal(size=(16, 4))[patients] + 0.2 * rng.normal(size=(320, 4))
+        synthetic = rng.normal(size=(30, 4))
+        for kind, groups in (("rows", {}), ("patients", (patients[:160], patients[160:]))):
+            names = ("groups_members", "groups_non_members")
+            row = privacy_report(
+                X[:160],
+                X[160:],
+                synthetic,
+                n_bootstraps=60,
+                **dict(zip(names, groups, strict=False)),
+            ).attacks.loc["distance"]
+            covered[kind] += row["auc_low"] <= 0.5 <= row["auc_high"]
+    assert covered["rows"] < 16
+    assert covered["patients"] >= 20
+
+
+def test_patients_on_both_sides_are_drawn_once(sets):
+    members, others, fresh = sets
+    groups = np.arange(300) % 10
+    row = privacy_report(
+        members, others, fresh, groups_members=groups, groups_non_members=groups
+    ).attacks.loc["distance"]
+    assert row["auc_low"] < row["auc"] < row["auc_high"]
+
+
+def test_the_same_seed_gives_the_same_report(sets):
+    first, second = (privacy_report(*sets, random_state=3) for _ in range(2))
+    pd.testing.assert_frame_equal(first.attacks, second.attacks)
+    assert first.memorization_ratio == second.memorization_ratio
+
+
+def test_shadows_split_by_patient_and_keep_the_classes_that_were_made(beats):
+    X, y = beats
+    groups = np.arange(len(y)) % 13
+    patient = {row.tobytes(): group for row, group in zip(X, groups, strict=True)}
+    for shadow in train_shadows(SMOTE(), X, y, groups=groups, n_shadows=3):
+        sides = [
+            {patient[row.tobytes()] for row in rows}
+            for rows in (shadow.X_members, shadow.X_non_members)
+        ]
+        assert not sides[0] & sides[1]
+        assert len(shadow.X_members) + len(shadow.X_non_members) == (y != "N").sum()
+
+
+def test_discriminator_scores(quick, beats):
+    X, y = beats
+    sampler = quick().fit(X, y)
+    scores = discriminator_scores(sampler, X[:8], y[:8])
+    assert scores.shape == (8,)
+    one = discriminator_scores(sampler, X[5:6], y[5:6])  # no row depends on another
+    assert one[0] == scores[5]
+    each = quick(conditioning="per_class").fit(X, y)
+    assert np.isfinite(discriminator_scores(each, X[:8], y[:8])).all()
+
+
+def test_discriminator_scores_of_what_was_not_learned(quick, beats):
+    X, y = beats
+    keep = np.r_[np.flatnonzero(y == "N"), np.flatnonzero(y == "V"), np.flatnonzero(y == "F")[:5]]
+    with pytest.warns(UserWarning, match="Class 'F' has 5 rows"):
+        sampler = quick().fit(X[keep], y[keep])
+    with pytest.raises(ValueError, match="'y' must hold classes that the disc.* Got 'F'"):
+        discriminator_scores(sampler, X, y)
+
+
+GOOD = np.random.default_rng(0).normal(size=(10, 3))
+LABELS = np.arange(10) % 2
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: privacy_report(GOOD, GOOD[:, :2], GOOD), "'X_non_members' and 'X_synthetic' must"),
+        (lambda: privacy_report(GOOD, GOOD, GOOD, n_bootstraps=0), "'n_bootstraps' must be"),
+        (lambda: privacy_report(GOOD, GOOD, GOOD, n_closest=0), "'n_closest' must be at least 1"),
+        (lambda: privacy_report(GOOD, GOOD, GOOD, shadows=[]), "'shadows' must hold at least one"),
+        (lambda: privacy_report(GOOD, GOOD, GOOD, scores=(1, 2, 3)), "'scores' must be a pair"),
+        (
+            lambda: privacy_report(GOOD, GOOD, GOOD, scores=(LABELS, LABELS[:3])),
+            "'scores' must be one for each row of X_non_members",
+        ),
+        (
+            lambda: privacy_report(GOOD, GOOD, GOOD, scores=(LABELS, LABELS * np.nan)),
+            "'scores' must be finite",
+        ),
+        (lambda: privacy_report(GOOD, GOOD, GOOD, groups_members=LABELS), "must both be given"),
+        (
+            lambda: privacy_report(
+                GOOD, GOOD, GOOD, groups_members=LABELS, groups_non_members=["a"] * 10
+            ),
+            "'groups_non_members' must have at least 2 groups",
+        ),
+        (lambda: train_shadows(SMOTE(), GOOD, LABELS[:3]), "'y' must be one for each row of X"),
+        (lambda: train_shadows(SMOTE(), GOOD, LABELS, n_shadows=0), "'n_shadows' must be"),
+        (
+            lambda: train_shadows(RandomOverSampler(sampling_strategy={}), GOOD, LABELS),
+            "'sampler' must make new rows",
+        ),
+    ],
+)
+def test_bad_input(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+def test_a_sampler_that_drops_rows_is_refused(beats):
+    with pytest.raises(ValueError, match="'sampler' must put the original rows first. SMOTEENN"):
+        train_shadows(SMOTEENN(random_state=0), *beats)
