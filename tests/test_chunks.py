@@ -79,6 +79,14 @@ def test_each_chunk_is_read_once_and_none_with_others(quick, beats):
     assert (chunked.counts == 1).all()
 
 
+def test_scores_of_chunks(trained, beats):
+    X, y = beats
+    expected = MMDScorer()(trained, X, y)
+    scorer = MMDScorer()
+    assert scorer(trained, da.from_array(X, chunks=(70, 20)), da.from_array(y)) == expected
+    assert scorer.standard_errors_ == {"F": 0, "N": 0, "V": 0}
+
+
 def test_unknown_sizes_are_refused(quick, beats):
     X, y = beats
     X = da.from_array(X)
