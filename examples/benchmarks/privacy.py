@@ -24,7 +24,6 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import f1_score
 
 from sktsgan import StaGANSampler
-from sktsgan.datasets import fetch_mitbih
 from sktsgan.metrics import (
     discriminator_scores,
     maximum_mean_discrepancy,
@@ -110,7 +109,7 @@ def draw_sets(rng):
     """
     parts = []
     for subset in ("DS1", "DS2"):
-        beats = fetch_mitbih(subset=subset)
+        beats = tasks._fetch(subset=subset)
         X = beats.data - beats.data.mean(axis=1, keepdims=True)
         parts.append((X, beats.target, beats.record))
     members = draw(parts[0], np.arange(len(parts[0][1])), rng)
