@@ -324,7 +324,7 @@ class PrivateSteps:
     ):
         _import_opacus()
         from opacus import GradSampleModule
-        from opacus.accountants import PRVAccountant
+        from opacus.accountants import RDPAccountant
         from opacus.optimizers import DPOptimizer
 
         self.per_row = GradSampleModule(discriminator, loss_reduction="sum")
@@ -336,7 +336,7 @@ class PrivateSteps:
             expected_batch_size=batch_size,
             generator=rng,
         )
-        self.accountant = PRVAccountant()
+        self.accountant = RDPAccountant()
         self.sample_rate = sample_rate
 
     def find_gradients(self, X, y, slopes):
@@ -383,7 +383,7 @@ class PrivateSteps:
             vars(parameter).clear()
 
 
-@cache  # a search of up to some seconds
+@cache  # a search of up to a second
 def find_noise(epsilon, delta, sample_rate, n_steps):
     """Find the noise with which a training keeps a budget, by Opacus.
 
@@ -415,7 +415,7 @@ def find_noise(epsilon, delta, sample_rate, n_steps):
                 target_delta=delta,
                 sample_rate=sample_rate,
                 steps=n_steps,
-                accountant="prv",
+                accountant="rdp",
             )
     except (ValueError, RuntimeError) as error:
         raise ValueError(
@@ -426,7 +426,7 @@ def find_noise(epsilon, delta, sample_rate, n_steps):
 
 @contextmanager
 def _quiet():
-    """Leave out that Opacus' coarser accountant, which sets the range of the finer, is coarse."""
+    """Leave out that Opacus' accountant, which never says too little, may say too much."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Optimal order is the")
         yield

@@ -13,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "examples" / "benchmarks"))
 
 import augmentation
 import augmentation_report
+import privacy
 import rivals
 import tasks
 
@@ -154,3 +155,23 @@ def test_the_original_recipe_gives_what_its_generator_draws():
     for part in ("interpolation", "detail", "replicate"):
         assert parameters[f"{part}_fraction"] == 0
     assert parameters["variation"] == 0
+
+
+@pytest.mark.records
+def test_attacked_beats_are_apart_and_alike(records):
+    members, same, other, shadow = privacy.draw_sets(np.random.default_rng(0))
+    rows = [{row.tobytes() for row in part[0]} for part in (members, same, other, shadow)]
+    assert not rows[0] & rows[1]
+    assert (members[1] == "V").sum() == (same[1] == "V").sum() == 800
+    patients = [set(part[2]) for part in (members, same, other, shadow)]
+    assert len(patients[0] & patients[1]) > 15
+    assert not patients[0] & (patients[2] | patients[3])
+    assert not patients[2] & patients[3]
+
+
+def test_cells_of_attacks_hold_their_intervals():
+    names = ("auc", "tpr_at_1%", "tpr_at_0.1%")
+    figures = {f"{name}{end}": [0.5] for name in names for end in ("", "_low", "_high")}
+    row = {"sampler": ["SMOTE"], "non-members of": ["a"], "attack": ["distance"]}
+    table = privacy.as_table(pd.DataFrame(row | figures | {"memorization ratio": [1.0]}))
+    assert table["auc"].tolist() == ["0.500 (0.500 to 0.500)"]

@@ -198,10 +198,10 @@ def test_fit_resample_adds_what_the_generator_draws(private, beats):
 
 
 def test_the_budget_is_kept_and_what_was_not_spent_is_not_counted(private, beats):
-    from opacus.accountants import PRVAccountant
+    from opacus.accountants import RDPAccountant
 
     sampler = private(n_discriminator_steps=2).fit(*beats)
-    accountant = PRVAccountant()
+    accountant = RDPAccountant()
     accountant.history = [(sampler.net_.noise_multiplier_, 16 / 520, 2 * 3 * 2)]
     assert sampler.epsilon_ == pytest.approx(accountant.get_epsilon(1e-5))
     assert 4.9 < sampler.epsilon_ <= 5

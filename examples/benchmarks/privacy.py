@@ -15,26 +15,42 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import tasks
 from imblearn.over_sampling import SMOTE, RandomOverSampler
+from matplotlib import pyplot as plt
 from rivals import STAGAN, recipe
 from sklearn.base import clone
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.metrics import f1_score
 
 from sktsgan import StaGANSampler
-from sktsgan.datasets import fetch_mitbih
-from sktsgan.metrics import discriminator_scores, privacy_report, train_shadows
+from sktsgan.metrics import (
+    discriminator_scores,
+    maximum_mean_discrepancy,
+    privacy_report,
+    train_shadows,
+)
 
 FOLDER = Path(__file__).parents[2] / "docs" / "benchmark"
 RARE = ("S", "V", "F")
 # Beats of each class that a sampler is trained on.
 N_ROWS = {"N": 4000, "S": 200, "V": 800, "F": 100}
+# A private training: a small discriminator, so that little noise is needed, and large batches.
+PRIVATE = {
+    "dp_bounds": (-2, 2),
+    "discriminator_channels": (16,) * 5,
+    "lr": 3e-3,
+    "max_epochs": 4,
+    "validation_fraction": 0,
+}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=["attacks"])
-    parser.parse_args()
+    parser.add_argument("what", choices=["attacks", "price"])
+    what = parser.parse_args().what
     warnings.simplefilter("ignore")
-    attack_all()
+    attack_all() if what == "attacks" else measure_price()
 
 
 def attack_all():
@@ -93,7 +109,7 @@ def draw_sets(rng):
     """
     parts = []
     for subset in ("DS1", "DS2"):
-        beats = fetch_mitbih(subset=subset)
+        beats = tasks._fetch(subset=subset)
         X = beats.data - beats.data.mean(axis=1, keepdims=True)
         parts.append((X, beats.target, beats.record))
     members = draw(parts[0], np.arange(len(parts[0][1])), rng)
@@ -113,6 +129,85 @@ def draw(part, places, rng, multiple=1):
     shuffled = rng.permutation(places)
     y = part[1][shuffled]
     return np.concatenate([shuffled[y == label][: multiple * n] for label, n in N_ROWS.items()])
+
+
+def measure_price():
+    """Train with several budgets; say what the beats are worth, and what attacks find."""
+    rows = []
+    for task, split in (("scarce", tasks.scarce(0)), ("ten times scarce", tasks.many(0))):
+        real = split.X_train, split.y_train
+        score = f1(*real, split)
+        rows.append({"task": task, "epsilon": "real rows", "F1, real": score})
+        for epsilon in (None, 10, 3, 1):
+            start = time.perf_counter()
+            sampler = StaGANSampler(random_state=0)
+            if epsilon:
+                n_rows = 256 if len(split.y_train) < 10_000 else 512
+                sampler.set_params(dp_epsilon=epsilon, batch_size=n_rows, **PRIVATE)
+            sampler.fit(*real)
+            seconds = time.perf_counter() - start
+            rows.append({"task": task, "epsilon": epsilon or "none"} | price(sampler, split))
+            print(f"{rows[-1]}, {seconds:.0f} s", flush=True)
+            table = pd.DataFrame(rows)
+            table.to_csv(FOLDER / "privacy-price.csv", index=False, float_format="%.3f")
+    draw_price(table)
+
+
+def price(sampler, split):
+    """Judge beats that a fitted sampler draws, 1,000 of each class."""
+    y = np.repeat(tasks.CLASSES, 1000)
+    X, y = sampler.sample(y=y)
+    both = np.concatenate([split.X_train, X]), np.concatenate([split.y_train, y])
+    sides = []
+    # the same shares of classes on both sides, 3 : 7.5 : 1
+    for X_side, y_side, n_rows in (
+        (split.X_train, split.y_train, {"S": 600, "V": 1500, "F": 200}),
+        (split.X_test, split.y_test, {"S": 600, "V": 1500, "F": 200}),
+    ):
+        share = min((y_side == label).sum() / n for label, n in n_rows.items())
+        places = np.concatenate(
+            [np.flatnonzero(y_side == c)[: int(min(share, 1) * n)] for c, n in n_rows.items()]
+        )
+        sides.append((X_side[places], y_side[places]))
+    scores = [discriminator_scores(sampler, *side) for side in sides]
+    attacks = privacy_report(
+        sides[0][0], sides[1][0], X[y != "N"], scores=scores, n_bootstraps=200
+    ).attacks
+    figures = {"epsilon spent": getattr(sampler, "epsilon_", np.nan)}
+    figures |= {"F1, synthetic": f1(X, y, split), "F1, both": f1(*both, split)}
+    for label in tasks.CLASSES:
+        real = split.X_test[split.y_test == label][:500]
+        figures[f"MMD {label}"] = maximum_mean_discrepancy(real, X[y == label])
+    for name in attacks.index:
+        auc = attacks.loc[name, ["auc", "auc_low", "auc_high"]]
+        figures[f"AUC, {name}"] = "{:.3f} ({:.3f} to {:.3f})".format(*auc)
+    return figures
+
+
+def f1(X, y, split):
+    forest = RandomForestClassifier(class_weight="balanced", random_state=0).fit(X, y)
+    return f1_score(split.y_test, forest.predict(split.X_test), average="macro")
+
+
+def draw_price(table):
+    """Draw macro-F1 and the attacks' AUC against the budget."""
+    figure, axes = plt.subplots(1, 2, figsize=(8, 3.2), layout="constrained")
+    names = ["1", "3", "10", "none"]
+    for task, rows in table.groupby("task", sort=False):
+        rows = rows.set_index(rows["epsilon"].astype(str))
+        ours = rows.loc[names]
+        axes[0].plot(names, ours["F1, synthetic"], "o-", label=f"{task}, synthetic rows only")
+        axes[0].axhline(rows.loc["real rows", "F1, real"], ls=":", lw=1, color="gray")
+        for name in ("distance", "discriminator"):
+            auc = ours[f"AUC, {name}"].str.split(" ").str[0].astype(float)
+            axes[1].plot(names, auc, "o-", label=f"{task}, {name}")
+    axes[0].set_ylabel("macro-F1 of a forest (dotted: trained on real rows)")
+    axes[1].set_ylabel("AUC of the attack (0.5: nothing)")
+    for ax in axes:
+        ax.set_xlabel("epsilon")
+        ax.legend(fontsize="x-small")
+        ax.grid(alpha=0.3)
+    figure.savefig(FOLDER / "privacy-price.png", dpi=120)
 
 
 def as_table(figures):

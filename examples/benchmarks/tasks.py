@@ -41,6 +41,16 @@ def scarce(seed, multiple=1, n_leads=1):
     return Split(X[train], X[test], beats.target[train], beats.target[test], n_leads)
 
 
+def many(seed):
+    """Ten times as many beats as `scarce` has: 40000/1200/3000/400 of N/S/V/F for training."""
+    beats = _fetch()
+    X = beats.data - beats.data.mean(axis=1, keepdims=True)
+    n_train = {"N": 40_000, "S": 1200, "V": 3000, "F": 400}
+    n_test = {"N": 4000, "S": 600, "V": 1500, "F": 300}
+    train, test = _draw(beats.target, n_train, n_test, seed)
+    return Split(X[train], X[test], beats.target[train], beats.target[test])
+
+
 def two_leads(seed):
     """Like `scarce`, with both leads."""
     return scarce(seed, n_leads=2)
