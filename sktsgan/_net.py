@@ -533,12 +533,13 @@ class AdversarialNet(NeuralNet):
             else:
                 value.copy_(current[name])
 
-    def _augmented(self, X):
+    def _augmented(self, X, rng=None):
         """Jitter amplitude and offset, each of a part of the rows, differentiably."""
         if not self.augmentation:
             return X.clone()
-        chosen = torch.rand(2, len(X), 1, 1, generator=self.rng_) < self.augmentation
-        jitter = 0.1 * torch.randn(2, len(X), 1, 1, generator=self.rng_) * chosen
+        rng = rng or self.rng_
+        chosen = torch.rand(2, len(X), 1, 1, generator=rng) < self.augmentation
+        jitter = 0.1 * torch.randn(2, len(X), 1, 1, generator=rng) * chosen
         gain, offset = jitter.to(X.device)
         return X * (1 + gain) + offset
 

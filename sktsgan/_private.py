@@ -273,7 +273,8 @@ class PrivateNet(AdversarialNet):
 
     def _update_privately(self, X_real, y_real, X_fake, y_fake):
         """Step on clipped and noised gradients; return the scores of the synthetic rows."""
-        X = torch.cat([self._augmented(X_real), self._augmented(X_fake)])
+        # how many real rows there were must not show in the random state, which files hold
+        X = torch.cat([self._augmented(X_real, self.secret_rng_), self._augmented(X_fake)])
         sizes = [len(X_real), len(X_fake)]
         scores = self.private_.find_gradients(
             X, torch.cat([y_real, y_fake]), lambda scores: self._slopes(*scores.split(sizes))

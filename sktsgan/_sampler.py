@@ -856,11 +856,12 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
 
     def _hold_out(self, labels, own, rng):
         """Draw the held-out rows of each class."""
+        if self._is_private:  # and no random number by the size of a class
+            return {label: np.array([], dtype=int) for label in own.tolist()}
         held_out = {}
         for label in own.tolist():
             rows = np.flatnonzero(labels == label)
-            fraction = 0 if self._is_private else self.validation_fraction
-            n_held_out = min(int(fraction * len(rows)), _MAX_HELD_OUT)
+            n_held_out = min(int(self.validation_fraction * len(rows)), _MAX_HELD_OUT)
             # MMD^2 needs two rows, and the rest has to teach something
             n_held_out = n_held_out if n_held_out >= 2 else 0
             held_out[label] = rng.permutation(rows)[:n_held_out]

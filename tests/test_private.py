@@ -236,6 +236,13 @@ def test_nothing_of_real_rows_is_left(private, beats, tmp_path):
     np.testing.assert_array_equal(unpickled.sample(5)[0], sampler.sample(5)[0])
 
 
+def test_the_random_state_does_not_tell_how_many_rows_were_drawn(private, beats):
+    X, y = beats
+    samplers = [private().fit(X[::step], y[::step]) for step in (1, 2)]
+    states = [sampler.net_.tensors()["rng_"] for sampler in samplers]
+    assert torch.equal(*states)
+
+
 def test_small_classes_are_learned_like_others_and_not_kept(private, beats):
     X, y = beats
     keep = np.r_[np.flatnonzero(y == "N"), np.flatnonzero(y == "F")[:3]]

@@ -77,7 +77,6 @@ def attack_all():
             table["memorization ratio"] = report.memorization_ratio
             table["closest pair"] = report.closest["distance"].min()
             rows.append(table)
-        pd.concat(rows).to_csv(FOLDER / "attacks-figures.csv", index=False, float_format="%.4f")
         as_table(pd.concat(rows)).to_csv(FOLDER / "attacks.csv", index=False)
         print(f"{name}: {time.perf_counter() - start:.0f} s", flush=True)
         print(as_table(pd.concat(rows)).to_string(), flush=True)
