@@ -538,13 +538,14 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         """
         check_is_fitted(self, "net_")
         rng = check_random_state(self.random_state if random_state is None else random_state)
-        for name, number in (("n_samples", n_samples), ("chunks", 1 if chunks is None else chunks)):
-            if not isinstance(number, numbers.Integral) or number < 1:
-                raise ValueError(f"'{name}' must be a whole number of at least 1. Got {number!r}.")
-        labels = None if y is None else self._check_labels(y)
+        if y is None:
+            _check_number("n_samples", n_samples)
+            labels = given = None
+        else:
+            labels = self._check_labels(y)
+            n_samples, given = len(labels), self.classes_[labels]
         if chunks is not None:
-            n_samples = n_samples if y is None else len(labels)
-            given = None if y is None else self.classes_[labels]
+            _check_number("chunks", chunks)
             return sample_in_chunks(self, given, n_samples, chunks, rng)
         if labels is None:
             labels = self._draw_labels(n_samples, rng)
@@ -981,6 +982,11 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         tags.input_tags.sparse = False
         tags.input_tags.three_d_array = True
         return tags
+
+
+def _check_number(name, number):
+    if not isinstance(number, numbers.Integral) or number < 1:
+        raise ValueError(f"'{name}' must be a whole number of at least 1. Got {number!r}.")
 
 
 def _plain(label):
