@@ -200,8 +200,8 @@ def draw_price(table):
         for name in ("distance", "discriminator"):
             auc = ours[f"AUC, {name}"].str.split(" ").str[0].astype(float)
             axes[1].plot(names, auc, "o-", label=f"{task}, {name}")
-    axes[0].set_ylabel("macro-F1 of a forest (dotted: trained on real rows)")
-    axes[1].set_ylabel("AUC of the attack (0.5: nothing)")
+    axes[0].set(ylabel="macro-F1 of a forest", title="dotted: trained on real rows", ylim=(0, 1))
+    axes[1].set(ylabel="AUC of the attack", title="0.5: nothing is learned", ylim=(0, 1))
     for ax in axes:
         ax.set_xlabel("epsilon")
         ax.legend(fontsize="x-small")
