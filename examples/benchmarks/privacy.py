@@ -1,9 +1,11 @@
 """What attacks find in the rows of several samplers, and what differential privacy costs.
 
     python examples/benchmarks/privacy.py attacks
+    python examples/benchmarks/privacy.py closest
     python examples/benchmarks/privacy.py price
 
-``attacks`` writes ``docs/benchmark/attacks.csv``, ``price`` writes ``privacy-price.csv`` and its
+``attacks`` writes ``docs/benchmark/attacks.csv``, ``closest`` a picture of the pairs of a synthetic
+beat and a member that are closest to each other, ``price`` writes ``privacy-price.csv`` and its
 picture, one line or point at a time; both take minutes to an hour on one core. ``$SKTSGAN_DATA``
 names the folder that holds ``mitdb/``.
 """
@@ -47,23 +49,26 @@ PRIVATE = {
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=["attacks", "price"])
+    parser.add_argument("what", choices=["attacks", "closest", "price"])
     what = parser.parse_args().what
     warnings.simplefilter("ignore")
-    attack_all() if what == "attacks" else measure_price()
+    {"attacks": attack_all, "closest": draw_closest, "price": measure_price}[what]()
 
 
-def attack_all():
-    """Attack each sampler, whose training rows are beats of DS1."""
-    members, same, other, shadow = draw_sets(np.random.default_rng(0))
-    samplers = {
+def build_samplers():
+    return {
         "RandomOverSampler (copies)": RandomOverSampler(random_state=0),
         "SMOTE": SMOTE(random_state=0),
         STAGAN: StaGANSampler(random_state=0),
         "StaGANSampler, original recipe": StaGANSampler(**recipe(20), random_state=0),
     }
+
+
+def attack_all():
+    """Attack each sampler, whose training rows are beats of DS1."""
+    members, same, other, shadow = draw_sets(np.random.default_rng(0))
     rows = []
-    for name, sampler in samplers.items():
+    for name, sampler in build_samplers().items():
         start = time.perf_counter()
         X_resampled, _ = clone(sampler).fit_resample(*members[:2])
         X_synthetic = X_resampled[len(members[0]) :]
@@ -80,6 +85,33 @@ def attack_all():
         as_table(pd.concat(rows)).to_csv(FOLDER / "attacks.csv", index=False)
         print(f"{name}: {time.perf_counter() - start:.0f} s", flush=True)
         print(as_table(pd.concat(rows)).to_string(), flush=True)
+
+
+def draw_closest(n_pairs=5):
+    """Draw the beats of each sampler that are closest to members, of one member each."""
+    members, same, *_ = draw_sets(np.random.default_rng(0))
+    rare = members[0][np.isin(members[1], RARE)]
+    times = np.arange(members[0].shape[1]) / 180 - 0.3
+    samplers = build_samplers()
+    figure, axes = plt.subplots(
+        len(samplers), n_pairs, figsize=(10, 8), sharex=True, sharey=True, layout="constrained"
+    )
+    for (name, sampler), row in zip(samplers.items(), axes, strict=True):
+        X_resampled, _ = sampler.fit_resample(*members[:2])
+        X_synthetic = X_resampled[len(members[0]) :]
+        closest = attack(members, same, X_synthetic, None, None).closest
+        pairs = closest.drop_duplicates("member").head(n_pairs)
+        row[0].set_title(name, loc="left", fontsize="medium")
+        for ax, pair in zip(row, pairs.itertuples(), strict=False):
+            ax.plot(times, rare[pair.member], lw=2.5, color="0.7", label="member")
+            ax.plot(times, X_synthetic[pair.synthetic], lw=1, color="C1", label="synthetic")
+            text = f"{pair.distance:.2f} mV, to others {pair.to_non_member:.2f}"
+            ax.text(0.03, 0.03, text, transform=ax.transAxes, fontsize="x-small")
+        row[0].set_ylabel("amplitude (mV)")
+    axes[0, -1].legend(frameon=False, fontsize="small")
+    for ax in axes[-1]:
+        ax.set_xlabel("time (s)")
+    figure.savefig(FOLDER / "attacks-closest.png", dpi=110)
 
 
 def attack(members, others, X_synthetic, shadows, fitted):
