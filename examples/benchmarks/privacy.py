@@ -106,9 +106,11 @@ def draw_closest(n_pairs=5):
             ax.plot(times, rare[pair.member], lw=2.5, color="0.7", label="member")
             ax.plot(times, X_synthetic[pair.synthetic], lw=1, color="C1", label="synthetic")
             text = f"{pair.distance:.2f} mV, to others {pair.to_non_member:.2f}"
-            ax.text(0.03, 0.03, text, transform=ax.transAxes, fontsize="x-small")
+            ax.text(0.03, 0.92, text, transform=ax.transAxes, fontsize="x-small")
+        for ax in row[len(pairs) :]:
+            ax.set_axis_off()
         row[0].set_ylabel("amplitude (mV)")
-    axes[0, -1].legend(frameon=False, fontsize="small")
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper right", ncols=2)
     for ax in axes[-1]:
         ax.set_xlabel("time (s)")
     figure.savefig(FOLDER / "attacks-closest.png", dpi=110)
