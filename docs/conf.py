@@ -47,6 +47,7 @@ html_sidebars = {
         "benchmark",
         "speed",
         "scaling",
+        "privacy",
         "promises",
         "whats_new",
         "contributing",
