@@ -21,7 +21,6 @@ import tasks
 from imblearn.over_sampling import SMOTE, RandomOverSampler
 from matplotlib import pyplot as plt
 from rivals import STAGAN, recipe
-from sklearn.base import clone
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import f1_score
 
@@ -70,9 +69,9 @@ def attack_all():
     rows = []
     for name, sampler in build_samplers().items():
         start = time.perf_counter()
-        X_resampled, _ = clone(sampler).fit_resample(*members[:2])
+        X_resampled, _ = sampler.fit_resample(*members[:2])
         X_synthetic = X_resampled[len(members[0]) :]
-        fitted = sampler.fit(*members[:2]) if hasattr(sampler, "sample") else None
+        fitted = sampler if hasattr(sampler, "sample") else None
         shadows = train_shadows(sampler, *shadow[:2], n_shadows=2)
         for whose, others in (("the same patients", same), ("other patients", other)):
             report = attack(members, others, X_synthetic, shadows, fitted)
@@ -80,7 +79,6 @@ def attack_all():
             table.insert(0, "sampler", name)
             table.insert(1, "non-members of", whose)
             table["memorization ratio"] = report.memorization_ratio
-            table["closest pair"] = report.closest["distance"].min()
             rows.append(table)
         as_table(pd.concat(rows)).to_csv(FOLDER / "attacks.csv", index=False)
         print(f"{name}: {time.perf_counter() - start:.0f} s", flush=True)
@@ -196,11 +194,8 @@ def price(sampler, split):
     X, y = sampler.sample(y=y)
     both = np.concatenate([split.X_train, X]), np.concatenate([split.y_train, y])
     sides = []
-    # the same shares of classes on both sides, 3 : 7.5 : 1
-    for X_side, y_side, n_rows in (
-        (split.X_train, split.y_train, {"S": 600, "V": 1500, "F": 200}),
-        (split.X_test, split.y_test, {"S": 600, "V": 1500, "F": 200}),
-    ):
+    n_rows = {"S": 600, "V": 1500, "F": 200}  # shares of classes, the same on both sides
+    for X_side, y_side in ((split.X_train, split.y_train), (split.X_test, split.y_test)):
         share = min((y_side == label).sum() / n for label, n in n_rows.items())
         places = np.concatenate(
             [np.flatnonzero(y_side == c)[: int(min(share, 1) * n)] for c, n in n_rows.items()]

@@ -27,8 +27,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import torch
-from skorch.callbacks import Callback
 from torch import distributed
+from training import Clock
 
 from sktsgan import StaGANSampler
 from sktsgan.metrics import maximum_mean_discrepancy
@@ -40,30 +40,25 @@ SIZES = [10_000, 100_000, 1_000_000, 10_000_000]
 MESSAGES = [2**k for k in range(10, 27, 2)]
 
 
-class Clock(Callback):
-    """Seconds until training begins, and of each step."""
+class StartClock(Clock):
+    """Seconds until training begins, too."""
 
     def __init__(self):
         self.created = time.perf_counter()
 
     def on_train_begin(self, net, **kwargs):
-        self.before, self.steps = time.perf_counter() - self.created, []
-
-    def on_batch_begin(self, net, **kwargs):
-        self.start = time.perf_counter()
-
-    def on_batch_end(self, net, **kwargs):
-        self.steps.append(time.perf_counter() - self.start)
+        super().on_train_begin(net, **kwargs)
+        self.before = time.perf_counter() - self.created
 
 
-def write_rows(path, n_rows):
+def write_rows(path, n_rows, seed=0, scale=1.0):
     """Write rows whose values do not matter, a part at a time."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     shape = (n_rows, N_TIMEPOINTS)
     X = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
     for start in range(0, n_rows, 10_000):
         part = rng.standard_normal((min(10_000, n_rows - start), N_TIMEPOINTS), dtype=np.float32)
-        X[start : start + len(part)] = part
+        X[start : start + len(part)] = scale * part
     X.flush()
 
 
@@ -72,7 +67,6 @@ def launch(n_processes, *args):
     command = [sys.executable]
     if n_processes > 1:
         command += ["-m", "torch.distributed.run", f"--nproc-per-node={n_processes}"]
-    command += ["-W", "ignore"] if n_processes == 1 else []
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
     done = subprocess.run(
         [*command, __file__, *map(str, args)], env=environment, stdout=subprocess.PIPE, check=True
@@ -100,7 +94,7 @@ def measure_training():
 def train_worker(path):
     X = np.load(path, mmap_mode="r")
     y = np.arange(len(X)) % 4
-    clock = Clock()
+    clock = StartClock()
     sampler = StaGANSampler(
         max_epochs=1, steps_per_epoch=N_STEPS, random_state=0, callbacks=[clock]
     ).fit(X, y)
@@ -109,8 +103,7 @@ def train_worker(path):
         for network in (sampler.net_.module_, sampler.net_.discriminator_)
         for parameter in network.parameters()
     )
-    step = float(np.median(clock.steps[10:]))
-    say(before=clock.before, step=step, peak_mb=peak_megabytes(), n_bytes=n_bytes)
+    say(before=clock.before, step=clock.median, peak_mb=peak_megabytes(), n_bytes=n_bytes)
 
 
 def peak_megabytes():
@@ -206,14 +199,7 @@ def compare_sets(n_rows):
     with tempfile.TemporaryDirectory() as folder:
         paths = [Path(folder) / name for name in ("real.npy", "synthetic.npy")]
         for seed, path in enumerate(paths):
-            rng = np.random.default_rng(seed)
-            shape = (n_rows, N_TIMEPOINTS)
-            X = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
-            for start in range(0, n_rows, 10_000):
-                X[start : start + 10_000] = (1 + 0.02 * seed) * rng.standard_normal(
-                    (len(X[start : start + 10_000]), N_TIMEPOINTS), dtype=np.float32
-                )
-        del X
+            write_rows(path, n_rows, seed, 1 + 0.02 * seed)
         real, synthetic = (np.load(path, mmap_mode="r") for path in paths)
         start = time.perf_counter()
         value, error = maximum_mean_discrepancy(real, synthetic, return_standard_error=True)
@@ -240,7 +226,7 @@ def fit_model():
     per_byte, fixed = np.polyfit(messages["n_bytes"], messages["seconds"], 1, w=weights)
     here = {"latency": fixed / 2, "bandwidth": 1 / per_byte}
 
-    def training(beats, processes, interconnect, step=step):
+    def training(beats, processes, interconnect):
         share = 2 * (processes - 1) / processes * n_bytes / interconnect["bandwidth"]
         talk = share + 3 * 2 * (processes - 1) * interconnect["latency"]  # two networks, losses
         return start + beats / processes * read, N_STEPS * (step + (talk if processes > 1 else 0))

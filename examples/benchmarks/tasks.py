@@ -32,23 +32,22 @@ def scarce(seed, multiple=1, n_leads=1):
     is the same for all: 4000/600/1500/300 other beats of N/S/V/F. Beats have 128 samples at
     180 Hz around R, in mV, and each beat's mean is removed.
     """
-    beats = _fetch(n_leads=n_leads)
-    X = beats.data - beats.data.mean(axis=-1, keepdims=True)
-    X = X.reshape(len(X), -1)
     n_train = {"N": 4000, "S": 120 * multiple, "V": 300 * multiple, "F": 40 * multiple}
-    n_test = {"N": 4000, "S": 600, "V": 1500, "F": 300}
-    train, test = _draw(beats.target, n_train, n_test, seed)
-    return Split(X[train], X[test], beats.target[train], beats.target[test], n_leads)
+    return _mixed(seed, n_train, n_leads)
 
 
 def many(seed):
     """Ten times as many beats as `scarce` has: 40000/1200/3000/400 of N/S/V/F for training."""
-    beats = _fetch()
-    X = beats.data - beats.data.mean(axis=1, keepdims=True)
-    n_train = {"N": 40_000, "S": 1200, "V": 3000, "F": 400}
+    return _mixed(seed, {"N": 40_000, "S": 1200, "V": 3000, "F": 400})
+
+
+def _mixed(seed, n_train, n_leads=1):
+    beats = _fetch(n_leads=n_leads)
+    X = beats.data - beats.data.mean(axis=-1, keepdims=True)
+    X = X.reshape(len(X), -1)
     n_test = {"N": 4000, "S": 600, "V": 1500, "F": 300}
     train, test = _draw(beats.target, n_train, n_test, seed)
-    return Split(X[train], X[test], beats.target[train], beats.target[test])
+    return Split(X[train], X[test], beats.target[train], beats.target[test], n_leads)
 
 
 def two_leads(seed):

@@ -16,7 +16,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from sktsgan._signals import as_signals
-from sktsgan.metrics._judges import _check_pair, distance_scores, memorization_ratio
+from sktsgan.metrics._judges import check_sides, distance_scores, memorization_ratio
 from sktsgan.metrics._rows import check_groups, check_rows
 
 # Rates of false positives at which an attack has to name members.
@@ -146,10 +146,7 @@ def privacy_report(
     >>> float(report.attacks.loc["distance", "auc"].round(1)), report.memorization_ratio < 0.01
     (1.0, True)
     """
-    X_members, X_synthetic = _check_pair(X_members, X_synthetic, names=("X_members", "X_synthetic"))
-    X_non_members, _ = _check_pair(
-        X_non_members, X_synthetic, names=("X_non_members", "X_synthetic")
-    )
+    X_members, X_non_members, X_synthetic = check_sides(X_members, X_non_members, X_synthetic)
     for name, value in (("n_bootstraps", n_bootstraps), ("n_closest", n_closest)):
         if value < 1:
             raise ValueError(f"'{name}' must be at least 1. Got {value!r}.")
@@ -356,12 +353,7 @@ def _shadow_scores(X, X_synthetic, shadows):
         raise ValueError("'shadows' must hold at least one training. Got none.")
     features, targets = [], []
     for shadow in shadows:
-        members, synthetic = _check_pair(
-            shadow.X_members, shadow.X_synthetic, names=("shadow.X_members", "shadow.X_synthetic")
-        )
-        others, _ = _check_pair(
-            shadow.X_non_members, synthetic, names=("shadow.X_non_members", "shadow.X_synthetic")
-        )
+        members, others, synthetic = check_sides(*shadow, prefix="shadow.")
         features.append(_log_distances(np.concatenate([members, others]), synthetic))
         targets.append(np.arange(len(members) + len(others)) < len(members))
     n_nearest = min(part.shape[1] for part in features)

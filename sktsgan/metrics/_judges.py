@@ -321,10 +321,7 @@ def membership_inference_auc(
     >>> membership_inference_auc(members, others, members)
     1.0
     """
-    X_members, X_synthetic = _check_pair(X_members, X_synthetic, names=("X_members", "X_synthetic"))
-    X_non_members, _ = _check_pair(
-        X_non_members, X_synthetic, names=("X_non_members", "X_synthetic")
-    )
+    X_members, X_non_members, X_synthetic = check_sides(X_members, X_non_members, X_synthetic)
     if (groups_members is None) != (groups_non_members is None):
         raise ValueError(
             "'groups_members' and 'groups_non_members' must both be given or neither. Got one."
@@ -361,6 +358,27 @@ def distance_scores(X, X_synthetic):
         Minus the distance to the nearest synthetic row.
     """
     return -_distances(X_synthetic, X, 1)[:, 0]
+
+
+def check_sides(X_members, X_non_members, X_synthetic, prefix=""):
+    """Return members, non-members and synthetic rows as 2-D arrays, or say what is wrong.
+
+    Parameters
+    ----------
+    X_members, X_non_members, X_synthetic : array-like
+        Rows of equal shape.
+    prefix : str, default=""
+        What stands before the names.
+
+    Returns
+    -------
+    X_members, X_non_members, X_synthetic : ndarray of shape (n, n_features)
+        The same numbers.
+    """
+    names = [f"{prefix}{name}" for name in ("X_members", "X_non_members", "X_synthetic")]
+    X_members, X_synthetic = _check_pair(X_members, X_synthetic, names=(names[0], names[2]))
+    X_non_members, _ = _check_pair(X_non_members, X_synthetic, names=(names[1], names[2]))
+    return X_members, X_non_members, X_synthetic
 
 
 def _check_pair(*sets, **kwargs):
