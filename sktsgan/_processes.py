@@ -1,9 +1,11 @@
 """One training on several processes: who they are, and what they tell each other."""
 
 import atexit
+import importlib
 import multiprocessing
 import os
 import threading
+import traceback
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,6 +49,9 @@ class Processes:
                 return cls()
             if torch.cuda.is_available():
                 torch.cuda.set_device(int(os.environ["LOCAL_RANK"]) % torch.cuda.device_count())
+            # A module that takes the group as a default argument when first imported, and would
+            # keep it alive after _leave: a thread of gloo's that then ends last aborts Python.
+            importlib.import_module("torch.distributed.nn.functional")
             distributed.init_process_group()
             atexit.register(_leave)
         return cls(distributed.get_rank(), distributed.get_world_size())
@@ -187,6 +192,7 @@ class Processes:
         try:
             function(*args, **kwargs)
         except RuntimeError as error:
+            traceback.clear_frames(error.__traceback__)  # they hold the group, which is to end
             raise RuntimeError(
                 f"Process {self.rank} of {self.n} waited in vain for the others, one of which has "
                 "ended or been silent for too long. Start all of them again; where 'checkpoint' is "

@@ -3,13 +3,16 @@
 import os
 import signal
 import sys
+import weakref
 from pathlib import Path
 
 import numpy as np
 import torch
 from skorch.callbacks import Callback
+from torch import distributed
 
 from sktsgan import StaGANSampler
+from sktsgan._processes import _leave
 from sktsgan.datasets import make_heartbeats
 
 RANK = int(os.environ.get("RANK", 0))
@@ -72,6 +75,9 @@ def step(folder):
         build(max_epochs=1).fit(X + (RANK == 1), y)
     except (ValueError, RuntimeError) as error:
         (folder / f"error{RANK}").write_text(str(error))
+    group = weakref.ref(distributed.group.WORLD)
+    _leave()
+    assert group() is None
 
 
 def run(folder, dies):
