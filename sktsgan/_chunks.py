@@ -4,6 +4,8 @@ import uuid
 
 from sklearn.utils import check_random_state
 
+from sktsgan._extras import import_extra
+
 
 def sample_in_chunks(sampler, labels, n_samples, chunk_size, rng):
     """Describe rows as Dask arrays, which are drawn when they are computed.
@@ -36,13 +38,8 @@ def sample_in_chunks(sampler, labels, n_samples, chunk_size, rng):
     ImportError
         If Dask is not installed.
     """
-    try:
-        from dask import array, delayed
-    except ImportError as error:
-        raise ImportError(
-            "'chunks' needs Dask. Install the extra 'distributed': "
-            "pip install 'sktsgan[distributed]'."
-        ) from error
+    array = import_extra("dask.array", "distributed", "'chunks'")
+    delayed = import_extra("dask", "distributed", "'chunks'").delayed
     starts = range(0, n_samples, chunk_size)
     seeds = rng.randint(2**31 - 1, size=(len(starts), 2)).tolist()
     fitted = delayed(_Fitted(sampler), pure=False)

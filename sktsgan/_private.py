@@ -8,6 +8,7 @@ from functools import cache
 import numpy as np
 import torch
 
+from sktsgan._extras import import_extra
 from sktsgan._net import AdversarialNet, ScaledRows
 from sktsgan._processes import Processes
 from sktsgan._signals import SignalScaler
@@ -41,7 +42,7 @@ def check_private(sampler, n_rows, accumulate):
     accumulate : bool
         Whether training is to go on with more rows.
     """
-    _import_opacus()
+    import_extra("opacus", "privacy", "'dp_epsilon'")
     n_processes = Processes.joined().n
     if n_processes > 1:
         raise ValueError(
@@ -323,7 +324,6 @@ class PrivateSteps:
         sample_rate,
         rng,
     ):
-        _import_opacus()
         from opacus import GradSampleModule
         from opacus.accountants import RDPAccountant
         from opacus.optimizers import DPOptimizer
@@ -431,12 +431,3 @@ def _quiet():
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Optimal order is the")
         yield
-
-
-def _import_opacus():
-    try:
-        import opacus  # noqa: F401
-    except ImportError as error:
-        raise ImportError(
-            "'dp_epsilon' needs Opacus. Install it with: python -m pip install 'sktsgan[privacy]'"
-        ) from error

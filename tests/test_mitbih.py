@@ -1,9 +1,9 @@
 """The loader: the published counts on real records, and downloads that fail in every way."""
 
-import builtins
 import contextlib
 import http.server
 import shutil
+import sys
 import threading
 import time
 from collections import Counter
@@ -128,15 +128,8 @@ def test_bad_arguments(records, arguments, message):
 
 
 def test_without_wfdb(records, monkeypatch):
-    real_import = builtins.__import__
-
-    def no_wfdb(name, *args, **kwargs):
-        if name == "wfdb":
-            raise ImportError(name)
-        return real_import(name, *args, **kwargs)
-
-    monkeypatch.setattr(builtins, "__import__", no_wfdb)
-    with pytest.raises(ImportError, match=r"Install the extra 'ecg': pip install 'sktsgan\[ecg\]'"):
+    monkeypatch.setitem(sys.modules, "wfdb", None)
+    with pytest.raises(ImportError, match=r"fetch_mitbih needs wfdb.*'sktsgan\[ecg\]'"):
         fetch_mitbih(records, subset=["100"])
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.utils import Bunch
 
+from sktsgan._extras import import_extra
 from sktsgan.datasets._segment import segment_beats
 
 _URL = "https://physionet.org/files/mitdb/1.0.0/"
@@ -250,7 +251,7 @@ def _read_beats(folder, name, n_leads, fs, window):
 
 def _read_record(folder, name, n_leads):
     """Read signal (n_leads, n_samples) in mV, sampling frequency, peaks and symbols."""
-    wfdb = _import_wfdb()
+    wfdb = import_extra("wfdb", "ecg", "fetch_mitbih")
     record = wfdb.rdrecord(str(folder / name))
     annotation = wfdb.rdann(str(folder / name), "atr")
     first = record.sig_name.index("MLII") if "MLII" in record.sig_name else 0
@@ -258,16 +259,6 @@ def _read_record(folder, name, n_leads):
     symbols = np.array(annotation.symbol)
     beats = np.isin(symbols, list(_AAMI))
     return record.p_signal.T[order], record.fs, annotation.sample[beats], symbols[beats]
-
-
-def _import_wfdb():
-    try:
-        import wfdb
-    except ImportError as error:
-        raise ImportError(
-            "fetch_mitbih needs wfdb. Install the extra 'ecg': pip install 'sktsgan[ecg]'."
-        ) from error
-    return wfdb
 
 
 def _find_records(data_home, records, download_if_missing):
