@@ -1,5 +1,6 @@
 """Differentially private training: real rows reach the weights through noised gradients only."""
 
+import numbers
 import secrets
 import warnings
 from contextlib import contextmanager
@@ -7,14 +8,18 @@ from functools import cache
 
 import numpy as np
 import torch
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from sktsgan._extras import import_extra
 from sktsgan._net import AdversarialNet, ScaledRows
 from sktsgan._processes import Processes
 from sktsgan._signals import SignalScaler
+from sktsgan.networks import MinibatchDiscrimination
 
 # The bounds, which are public, lie so many units of the scaled rows from their middle.
 _SPAN = 4.0
+# Words in the state of torch's generator on the CPU.
+_N_WORDS = 624
 # Losses in which each row's part depends on its own score.
 _SEPARABLE = ("bce", "hinge", "wasserstein", "least_squares")
 # What would read real rows beside the noised gradients, or tie rows of a batch together.
@@ -65,7 +70,12 @@ def check_private(sampler, n_rows, accumulate):
             f"budget is spent by one training. Got {sampler.dp_epsilon!r}."
         )
     bounds = sampler.dp_bounds
-    if bounds is None or len(bounds) != 2 or not -np.inf < bounds[0] < bounds[1] < np.inf:
+    if (
+        bounds is None
+        or len(bounds) != 2
+        or not all(isinstance(bound, numbers.Real) for bound in bounds)
+        or not -np.inf < bounds[0] < bounds[1] < np.inf
+    ):
         raise ValueError(
             "'dp_bounds' must be two rising numbers with 'dp_epsilon', between which amplitudes "
             f"lie and which no row was asked for. Got {bounds!r}; for heartbeats take (-2, 2) mV."
@@ -124,6 +134,75 @@ class BoundedRows(ScaledRows):
     def __getitem__(self, places):
         X, y = super().__getitem__(places)
         return X.clamp(-_SPAN, _SPAN), y
+
+
+def secret_generator(device, seed=None):
+    """Build a generator that nobody can guess.
+
+    Parameters
+    ----------
+    device : str
+        Where it draws.
+    seed : int, default=None
+        For tests; None takes the whole state from the operating system, as the seed of torch's
+        generator on the CPU has 32 bits, which can be gone through.
+
+    Returns
+    -------
+    torch.Generator
+        The generator.
+    """
+    rng = torch.Generator(device).manual_seed(secrets.randbits(63) if seed is None else seed)
+    if seed is None and rng.device.type == "cpu":
+        state = rng.get_state()
+        # seed, place and flags, then the words of the Mersenne twister, each in 8 bytes
+        words = state[24 : 24 + 8 * _N_WORDS].view(_N_WORDS, 8)
+        secret = bytearray(secrets.token_bytes(4 * _N_WORDS))
+        words[:, :4] = torch.frombuffer(secret, dtype=torch.uint8).view(_N_WORDS, 4)
+        rng.set_state(state)
+    return rng
+
+
+def check_rows_apart(discriminator, shape, n_classes):
+    """Refuse a discriminator in which a row's score depends on others, whom clipping then misses.
+
+    Parameters
+    ----------
+    discriminator : Module
+        The discriminator.
+    shape : tuple of int
+        Channels and timepoints of a row.
+    n_classes : int
+        Classes.
+
+    Raises
+    ------
+    ValueError
+        If it ties rows to each other.
+    """
+    for module in discriminator.modules():
+        if isinstance(module, (_BatchNorm, MinibatchDiscrimination)):
+            _refuse(type(module).__name__)
+    device = next(discriminator.parameters()).device
+    X = torch.randn(4, *shape, generator=torch.Generator().manual_seed(0)).to(device)
+    y = (torch.arange(4) % n_classes).to(device)
+    was_training = discriminator.training
+    discriminator.eval()
+    try:
+        with torch.no_grad():
+            together = discriminator(X, y)
+            apart = torch.cat([discriminator(X[i : i + 1], y[i : i + 1]) for i in range(4)])
+    finally:
+        discriminator.train(was_training)
+    if not torch.allclose(together, apart, rtol=1e-3, atol=1e-4):
+        _refuse("scores that differ with the other rows of a batch")
+
+
+def _refuse(what):
+    raise ValueError(
+        "'discriminator' must score each row for itself with 'dp_epsilon', as gradients are "
+        f"clipped by row. Got {what}; leave it out."
+    )
 
 
 class PoissonBatches:
@@ -210,8 +289,11 @@ class PrivateNet(AdversarialNet):
 
     def on_train_begin(self, net, X=None, y=None, **kwargs):
         """Find the noise that the budget takes, and put Opacus around the discriminator."""
-        seed = secrets.randbits(62) if self.noise_seed is None else self.noise_seed
-        self.secret_rng_ = torch.Generator().manual_seed(seed + 1)  # net.seed is taken
+        n_classes = self.module.keywords["n_classes"]
+        check_rows_apart(self.discriminator_, X.signals.shape[1:], n_classes)
+        seed = self.noise_seed
+        # net.seed is taken
+        self.secret_rng_ = secret_generator("cpu", None if seed is None else seed + 1)
         batches = self.get_iterator(X)
         n_steps = self.max_epochs * len(batches) * self.n_discriminator_steps
         self.noise_multiplier_ = find_noise(self.epsilon, self.delta, batches.sample_rate, n_steps)
@@ -222,7 +304,7 @@ class PrivateNet(AdversarialNet):
             max_grad_norm=self.max_grad_norm,
             batch_size=self.batch_size,
             sample_rate=batches.sample_rate,
-            rng=torch.Generator(self.device).manual_seed(seed + 2),
+            rng=secret_generator(self.device, None if seed is None else seed + 2),
         )
 
     def on_train_end(self, net, **kwargs):
@@ -378,10 +460,15 @@ class PrivateSteps:
             return float(self.accountant.get_epsilon(delta)) if len(self.accountant) else 0.0
 
     def close(self):
-        """Take away gradients by row, and their sum without noise."""
+        """Take away rows, gradients by row, and their sum without noise."""
         discriminator = self.per_row.to_standard_module()
         for parameter in discriminator.parameters():
             vars(parameter).clear()
+            parameter.grad = None
+        # what an interrupted step leaves of the rows that went through each layer
+        for module in discriminator.modules():
+            for name in ("activations", "max_batch_len"):
+                vars(module).pop(name, None)
 
 
 @cache  # a search of up to a second

@@ -736,6 +736,11 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         """Learn all classes that have enough rows; keep the rows of those that have not."""
         device = check_device(self.device)
         self._check_numbers(accumulate)
+        if go_on and hasattr(self, "epsilon_") and not self._is_private:
+            raise ValueError(
+                "'dp_epsilon' must not become None where a private training would go on, as its "
+                "budget is spent. Call 'fit' without 'warm_start' to begin anew."
+            )
         if self._is_private:
             check_private(self, len(X), accumulate)
         signals = as_signals(X, self.n_channels)
@@ -778,7 +783,8 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
     def _begin(self, X, signals, classes):
         """Fix what stays for good: classes, shapes and scale."""
         # what is interrupted from here on is not fitted
-        vars(self).pop("net_", None)
+        for name in ("net_", "epsilon_", "synthetic_mask_"):
+            vars(self).pop(name, None)
         self.classes_ = np.unique(classes)
         self._row_shape, self._dtype = X.shape[1:], X.dtype
         self._signal_shape = signals.shape[1:]

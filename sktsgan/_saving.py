@@ -163,6 +163,9 @@ class SavingMixin:
             and self._counts.shape == (n_classes,)
             and self._counts.min() >= 0
             and self._scaler.center.shape == self._scaler.scale.shape == (n_channels, 1)
+            and np.isfinite(self._scaler.center).all()
+            and np.isfinite(self._scaler.scale).all()
+            and self._scaler.scale.min() > 0
             and all(X.shape[1:] == self._signal_shape for X in self._few_rows.values())
             and set(np.flatnonzero(self._counts).tolist())
             <= self._few_rows.keys() | manifest["nets"].keys()
@@ -183,6 +186,10 @@ class SavingMixin:
                 if name.startswith(f"net{place}.")
             }
             group = np.array(description["classes"])
+            owners = [label for label, other in manifest["nets"].items() if other == place]
+            known = np.intersect1d(group, np.arange(len(self.classes_)))
+            if not (np.array_equal(group, known) and np.isin(owners, group).all()):
+                raise ValueError("its networks have other classes")
             net = self._build_net(self._signal_shape, len(group), device, check_random_state(0))
             net.classes_, net.best_ = group, BestByMMD({})
             if not (callable(self.generator) or callable(self.discriminator)):
@@ -220,6 +227,11 @@ class SavingMixin:
         found = processes.of_first(found)
         if found:
             manifest, tensors = found
+            if not {"run", "net"} <= manifest.keys():
+                raise ValueError(
+                    f"'checkpoint' must be a folder of checkpoints. {path} is a file of 'save'; "
+                    "name another folder."
+                )
             self._check_same_run(path, manifest["run"]["run"], run)
             rng.set_state(manifest["run"]["rng"].get_state())
             saved = manifest["net"], tensors

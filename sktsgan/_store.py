@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import os
 import re
 import tempfile
@@ -242,9 +243,12 @@ def _decode_labels(parts):
 
 
 def _decode_random(parts):
-    name, key, *rest = parts
+    name, key, place, has_gauss, gauss = parts
+    # numpy would read beyond the words, or draw what is no number
+    if not (place in range(len(key) + 1) and has_gauss in (0, 1) and math.isfinite(gauss)):
+        raise ValueError("a random state that no generator has")
     rng = np.random.RandomState()
-    rng.set_state((name, np.array(key, dtype=np.uint32), *rest))
+    rng.set_state((name, np.array(key, dtype=np.uint32), place, has_gauss, gauss))
     return rng
 
 

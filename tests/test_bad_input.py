@@ -160,6 +160,7 @@ PARAMETERS = {
     "betas: of 1": {"betas": (0.0, 1.0)},
     "device: one that is not there": {"device": "cuda:77"},
     "device: a word": {"device": "laptop"},
+    "device: one without values": {"device": "meta"},
     "loss: a word": {"loss": "best"},
     "loss: one that gives NaN": {"loss": lambda real, fake: ((real - fake).mean() * np.nan,) * 2},
     "generator: a word": {"generator": "transformer"},

@@ -14,9 +14,11 @@ from sktsgan._private import (
     _SWITCHED_OFF,
     BoundedRows,
     PoissonBatches,
+    PrivateNet,
     PrivateSteps,
     find_noise,
     scaler_of_bounds,
+    secret_generator,
 )
 from sktsgan._store import read
 from sktsgan._threads import fixed_order
@@ -228,7 +230,8 @@ def test_nothing_of_real_rows_is_left(private, beats, tmp_path):
     manifest, tensors = read(tmp_path / "sampler")
     assert tensors["counts"].tolist() == [1, 1, 1]
     assert tensors["scale"].tolist() == [[0.5]]
-    assert "400" not in str(manifest)
+    assert manifest["sampling_strategy"] == {}
+    assert "synthetic_mask" not in tensors
     again = StaGANSampler.load(tmp_path / "sampler")
     assert again.epsilon_ == sampler.epsilon_
     np.testing.assert_array_equal(again.sample(5)[0], sampler.sample(5)[0])
@@ -241,6 +244,87 @@ def test_the_random_state_does_not_tell_how_many_rows_were_drawn(private, beats)
     samplers = [private().fit(X[::step], y[::step]) for step in (1, 2)]
     states = [sampler.net_.tensors()["rng_"] for sampler in samplers]
     assert torch.equal(*states)
+
+
+@pytest.mark.parametrize("where", ["_slopes", "add_noise"])
+def test_nothing_of_real_rows_is_left_by_an_interrupted_step(private, beats, monkeypatch, where):
+    from opacus.optimizers import DPOptimizer
+
+    holder, calls = DPOptimizer if where == "add_noise" else PrivateNet, []
+    whole = getattr(holder, where)
+
+    def interrupt(*args):
+        calls.append(where)
+        if len(calls) == 5:
+            raise KeyboardInterrupt
+        return whole(*args)
+
+    monkeypatch.setattr(holder, where, interrupt)
+    with pytest.warns(UserWarning, match="Training was interrupted"):
+        sampler = private().fit(*beats)
+    monkeypatch.undo()
+    for module in sampler.net_.discriminator_.modules():
+        assert not hasattr(module, "activations")
+    for parameter in sampler.net_.discriminator_.parameters():
+        assert parameter.grad is None
+        assert not vars(parameter)
+    pickle.dumps(sampler)
+
+
+def test_after_fit_resample_a_fit_tells_nothing(private, beats):
+    sampler = private()
+    sampler.fit_resample(*beats)
+    sampler.fit(*beats)
+    assert not hasattr(sampler, "synthetic_mask_")
+
+
+def test_a_training_without_a_budget_is_not_called_private(private, beats):
+    sampler = private(max_epochs=1).fit(*beats)
+    sampler.set_params(dp_epsilon=None, dp_bounds=None)
+    with pytest.raises(ValueError, match="'dp_epsilon' must not become None"):
+        sampler.partial_fit(*beats)
+    sampler.set_params(warm_start=True)
+    with pytest.raises(ValueError, match="'dp_epsilon' must not become None"):
+        sampler.fit(*beats)
+    sampler.set_params(warm_start=False).fit(*beats)
+    assert not hasattr(sampler, "epsilon_")
+
+
+class Pooled(torch.nn.Module):
+    """Scores a row by how it differs from the mean of the batch."""
+
+    def __init__(self, n_channels, n_timepoints, n_classes):
+        super().__init__()
+        self.score = torch.nn.Linear(n_channels * n_timepoints, 1)
+
+    def forward(self, X, y):
+        X = X.flatten(1)
+        return self.score(X - X.mean(dim=0)).squeeze(1)
+
+
+@pytest.mark.parametrize(
+    ("discriminator", "message"),
+    [
+        (partial(ConvDiscriminator, channels=(4, 4)), "Got MinibatchDiscrimination"),
+        (Pooled, "Got scores that differ with the other rows of a batch"),
+    ],
+)
+def test_discriminators_that_tie_rows_together_are_refused(private, beats, discriminator, message):
+    with pytest.raises(ValueError, match=f"'discriminator' must score each row.*{message}"):
+        private(discriminator=discriminator).fit(*beats)
+
+
+def test_the_secret_is_longer_than_a_seed():
+    """Torch's generator on the CPU takes 32 bits of a seed, which can be gone through."""
+    first, second = (secret_generator("cpu") for _ in range(2))
+    assert (first.get_state() != second.get_state()).sum() > 2000
+    seeded = torch.Generator().manual_seed(first.initial_seed())
+    noise = torch.randn(10_000, generator=first)
+    assert not torch.equal(noise, torch.randn(10_000, generator=seeded))
+    assert abs(noise.mean()) < 0.05
+    assert noise.std() == pytest.approx(1, abs=0.05)
+    draws = [torch.rand(4, generator=secret_generator("cpu", 7)) for _ in range(2)]
+    assert torch.equal(*draws)
 
 
 def test_small_classes_are_learned_like_others_and_not_kept(private, beats):
@@ -276,6 +360,7 @@ def test_what_is_done_otherwise_is_said(quick, beats):
         ({"dp_epsilon": 0}, "'dp_epsilon' parameter of StaGANSampler must be"),
         ({"dp_delta": 0.01}, "'dp_delta' must be below 1 / 520"),
         ({"dp_bounds": None}, "'dp_bounds' must be two rising numbers"),
+        ({"dp_bounds": ("a", "b")}, "'dp_bounds' must be two rising numbers"),
         ({"dp_bounds": (2, -2)}, r"'dp_bounds' must be two rising numbers.*Got \(2, -2\)"),
         ({"batch_size": 600}, "'batch_size' must not exceed the 520 rows"),
         ({"conditioning": "per_class"}, "'conditioning' must be 'shared' with 'dp_epsilon'"),

@@ -180,6 +180,13 @@ def top(name, value):
     return change
 
 
+def state(name, value):
+    def change(manifest):
+        entry(manifest, "states")[1]["dict"][0][1]["dict"].append([name, value])
+
+    return change
+
+
 HOSTILE = {
     "newer": (top("format", _store.FORMAT + 1), "of format 2; upgrade"),
     "no number of a format": (top("format", "x"), "of format 'x'"),
@@ -211,6 +218,19 @@ HOSTILE = {
     "no classes": (top("classes", {"labels": ["<U1", []]}), "parts are of different sizes"),
     "nets of nobody": (top("nets", {"dict": []}), "parts are of different sizes"),
     "no states": (top("states", {"dict": []}), "does not describe a sampler"),
+    "classes of no state": (state("classes", {"list": [-9, -8, -7]}), "have other classes"),
+    "classes that come twice": (state("classes", {"list": [0, 1, 1]}), "have other classes"),
+    **{
+        f"a random state {what}": (
+            parameter("random_state", {"random": ["MT19937", [1] * 624, *rest]}),
+            "cannot be read",
+        )
+        for what, rest in {
+            "beyond its words": (2**30, 0, 0.0),
+            "before its words": (-1, 0, 0.0),
+            "without a number": (0, 1, float("nan")),
+        }.items()
+    },
 }
 
 
@@ -232,6 +252,9 @@ def test_hostile_files_are_refused_at_once(path, name):
     "tensors",
     [
         {"center": torch.zeros(7, 1)},
+        {"center": torch.full((1, 1), torch.inf)},
+        {"scale": torch.full((1, 1), torch.nan)},
+        {"scale": torch.zeros(1, 1)},
         {"few0": torch.zeros(5, 1, 63)},
         {"net0.rng_": torch.zeros(3, dtype=torch.uint8)},
         {"net0.optimizer_.x.step": torch.zeros(1)},
@@ -311,3 +334,33 @@ def test_whatever_a_file_says_it_is_an_error_or_a_sampler(fitted, path, name, va
     forge(path, top(name, value))
     with contextlib.suppress(ValueError):
         StaGANSampler.load(path).sample(2, random_state=0)
+
+
+def within(steps, value):
+    """Walk down the description, and put a value where the walk ends."""
+
+    def change(manifest):
+        node = manifest
+        for step in steps:
+            keys = list(node) if isinstance(node, dict) else range(len(node))
+            holder, key = node, keys[step % len(keys)]
+            node = holder[key]
+            if not isinstance(node, dict | list) or not node:
+                break
+        holder[key] = value
+
+    return change
+
+
+@settings(
+    max_examples=int(os.environ.get("SKTSGAN_FUZZ", "150")),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(steps=st.lists(st.integers(0, 1000), min_size=1, max_size=14), value=LEAVES | VALUES)
+def test_whatever_is_changed_within_it_is_an_error_or_a_sampler(fitted, path, steps, value):
+    fitted.save(path)
+    forge(path, within(steps, value))
+    with contextlib.suppress(ValueError):
+        X, _ = StaGANSampler.load(path).sample(2, random_state=0)
+        assert np.isfinite(X).all()

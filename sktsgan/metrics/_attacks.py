@@ -287,8 +287,13 @@ def _score(sampler, signal, label):
         )
     device = next(net.discriminator_.parameters()).device
     index = torch.from_numpy(np.searchsorted(net.classes_, place)).to(device)
-    with torch.no_grad():
-        return net.discriminator_(torch.from_numpy(signal).to(device), index).item()
+    was_training = net.discriminator_.training
+    net.discriminator_.eval()
+    try:
+        with torch.no_grad():
+            return net.discriminator_(torch.from_numpy(signal).to(device), index).item()
+    finally:
+        net.discriminator_.train(was_training)
 
 
 def _train_shadow(sampler, X, y, members, others, rng):
@@ -377,18 +382,16 @@ def _log_distances(X, X_synthetic):
 def _bootstrap_weights(groups, is_member, rng):
     """Draw groups with replacement; return how often each row is in.
 
-    Groups of members, of non-members and of both are drawn apart, so that no side is ever empty.
+    Groups of members and of non-members are drawn apart where they share none, else all together,
+    again where one side would be empty.
     """
-    n_groups = groups.max() + 1
-    sides = np.zeros((2, n_groups), dtype=bool)
-    sides[0, groups[is_member]] = True
-    sides[1, groups[~is_member]] = True
-    counts = np.zeros(n_groups, dtype=int)
-    for kind in (sides[0] & ~sides[1], ~sides[0] & sides[1], sides[0] & sides[1]):
-        some = np.flatnonzero(kind)
-        if len(some):
-            np.add.at(counts, rng.choice(some, len(some)), 1)
-    return counts[groups]
+    sides = [np.unique(groups[is_member]), np.unique(groups[~is_member])]
+    pools = [np.union1d(*sides)] if np.intersect1d(*sides).size else sides
+    while True:
+        drawn = np.concatenate([rng.choice(pool, len(pool)) for pool in pools])
+        counts = np.bincount(drawn, minlength=groups.max() + 1)
+        if all(counts[side].any() for side in sides):
+            return counts[groups]
 
 
 def _judge(is_member, scores, weights):
