@@ -1,5 +1,6 @@
 """Drawing rows a chunk at a time, as Dask arrays."""
 
+import copy
 import uuid
 
 from sklearn.utils import check_random_state
@@ -60,7 +61,8 @@ class _Fitted:
     """A sampler with a name that Dask can tell it by, as it cannot look into networks."""
 
     def __init__(self, sampler):
-        self.sampler, self.name = sampler, uuid.uuid4().hex
+        # rows are drawn later, and are those of now
+        self.sampler, self.name = copy.deepcopy(sampler), uuid.uuid4().hex
 
     def __dask_tokenize__(self):
         return self.name

@@ -496,12 +496,14 @@ class AdversarialNet(NeuralNet):
             return torch.autograd.grad(part, parameters, slope, allow_unused=True)
 
         parameters = list(self.module_.parameters())
-        self.discriminator_.requires_grad_(False)
         X_fake.requires_grad_()
         pair = [self._augmented(X_real), self._augmented(X_fake)]
-        _, loss = self.criterion_(*side_by_side(lambda X: self.discriminator_(X, y), pair))
-        (slope,) = torch.autograd.grad(loss, X_fake)
-        self.discriminator_.requires_grad_(True)
+        self.discriminator_.requires_grad_(False)
+        try:
+            _, loss = self.criterion_(*side_by_side(lambda X: self.discriminator_(X, y), pair))
+            (slope,) = torch.autograd.grad(loss, X_fake)
+        finally:
+            self.discriminator_.requires_grad_(True)
         slopes = slope.split([len(part) for part in parts])
         self._set_gradients(parameters, side_by_side(differentiate, parts, slopes))
         self._notify_gradients(self.module_, X_real, y)
@@ -581,9 +583,10 @@ class BestByMMD(Callback):
         self.noise_ = net.noise(_N_COMPARED)
         self.best_score_, self.best_iter_, self.best_epoch_ = np.inf, None, len(net.history)
         self.best_weights_ = None
-        if net.n_iter_ and self.held_out:  # training goes on
-            self.best_score_, self.best_iter_ = self._score(net), net.n_iter_
-            self.best_weights_ = net.snapshot()
+        if net.n_iter_:  # training goes on
+            self.best_weights_, self.best_iter_ = net.snapshot(), net.n_iter_
+            score = self._score(net) if self.held_out else None
+            self.best_score_ = np.inf if score is None else score
 
     def on_epoch_end(self, net, **kwargs):
         """Measure, keep, stop."""
@@ -646,6 +649,10 @@ class BestByMMD(Callback):
                 f"Training diverged at iteration {net.n_iter_}, before any weights could be "
                 f"kept. {advice}"
             )
+        for optimizer in (net.optimizer_, net.discriminator_optimizer_):
+            for state in optimizer.state.values():  # its moments diverged too
+                for moment in state.values():
+                    moment.zero_()
         warnings.warn(
             f"Training diverged at iteration {net.n_iter_}. The weights of iteration "
             f"{self.best_iter_} are kept. {advice}",

@@ -40,7 +40,7 @@ class Processes:
         Processes
             Those that take part.
         """
-        if threading.current_thread() is not threading.main_thread():
+        if threading.current_thread() is not threading.main_thread() or _inherited.is_set():
             return cls()
         if not distributed.is_available():
             return cls()
@@ -55,6 +55,19 @@ class Processes:
             distributed.init_process_group()
             atexit.register(_leave)
         return cls(distributed.get_rank(), distributed.get_world_size())
+
+    @classmethod
+    def is_first(cls):
+        """Say whether this process is the one that writes, without waiting for the others.
+
+        Returns
+        -------
+        bool
+            Whether its rank is 0.
+        """
+        if distributed.is_available() and distributed.is_initialized():
+            return not cls.joined().rank
+        return not (_is_launched() and int(os.environ["RANK"]))
 
     def shard(self, y):
         """Choose this process's rows: of each class every n-th, as many in each process.
@@ -192,11 +205,12 @@ class Processes:
         try:
             function(*args, **kwargs)
         except RuntimeError as error:
+            reason = str(error).partition("\n")[0]
             traceback.clear_frames(error.__traceback__)  # they hold the group, which is to end
             raise RuntimeError(
                 f"Process {self.rank} of {self.n} waited in vain for the others, one of which has "
                 "ended or been silent for too long. Start all of them again; where 'checkpoint' is "
-                "set, training goes on from there."
+                f"set, training goes on from there. The error was: {reason}"
             ) from error
 
 
@@ -214,5 +228,16 @@ def _is_launched():
 
 
 def _leave():
-    if distributed.is_initialized():
+    if distributed.is_initialized() and not _inherited.is_set():
         distributed.destroy_process_group()
+
+
+def _note_fork():
+    if distributed.is_available() and distributed.is_initialized():
+        _inherited.set()
+
+
+# Set in a worker that was forked from a process of a group, whose connections are not its own.
+_inherited = threading.Event()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_note_fork)

@@ -45,7 +45,7 @@ class SavingMixin:
             If the file cannot be written.
         """
         check_is_fitted(self, "net_")
-        if Processes.joined().rank:
+        if not Processes.is_first():
             return
         nets = {id(net): net for net in self._nets.values()}
         places = {key: str(i) for i, key in enumerate(nets)}

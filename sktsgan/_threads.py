@@ -85,6 +85,8 @@ def seeded(seed):
     None
         Nothing.
     """
-    with _lock, torch.random.fork_rng():
+    # this process's card alone, where there are more
+    devices = [torch.cuda.current_device()] if torch.cuda.is_available() else []
+    with _lock, torch.random.fork_rng(devices):
         torch.manual_seed(seed)
         yield

@@ -6,11 +6,15 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from sktsgan import StaGANSampler
 from sktsgan.datasets import make_heartbeats
 
 matplotlib.use("Agg")
+# machines are busy
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
 
 # Networks and training so small that a fit takes a fraction of a second.
 QUICK = {

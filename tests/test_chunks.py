@@ -194,6 +194,16 @@ def test_classes_apart_and_folds_on_jobs(quick, beats):
     assert sorted(sampler.net_) == ["F", "N", "V"]
 
 
+def test_chunks_are_of_the_sampler_as_it_was(quick, beats):
+    X, y = beats
+    sampler = quick().fit(X, y)
+    X_new, _ = sampler.sample(10, random_state=0, chunks=5)
+    expected = X_new.compute()
+    sampler.partial_fit(100 * X, y)
+    np.testing.assert_array_equal(X_new.compute(), expected)
+
+
+@pytest.mark.filterwarnings("ignore:Creating scratch directories")  # slowly, on a busy machine
 def test_on_a_cluster(quick, beats, trained):
     """Classes, folds and chunks on two workers: the figures of one process."""
     X, y = beats

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from sktsgan import StaGANSampler
+from sktsgan.losses import relativistic
 from sktsgan.metrics import maximum_mean_discrepancy
 
 
@@ -49,6 +50,36 @@ def test_the_weights_are_never_worse(quick, beats):
         sampler.partial_fit(*beats)
     assert sampler.best_iter_ == 120
     assert torch.equal(weights(sampler), before)
+
+
+@pytest.mark.parametrize("lr", [1e6, 1e20])
+def test_what_diverges_without_held_out_rows_changes_nothing(quick, beats, lr):
+    sampler = quick(validation_fraction=0).partial_fit(*beats)
+    before = weights(sampler)
+    sampler.set_params(lr=lr, max_epochs=20)
+    with pytest.warns(UserWarning, match="The weights of iteration 6 are kept"):
+        sampler.partial_fit(*beats)
+    assert torch.equal(weights(sampler), before)
+    sampler.set_params(lr=1e-3, validation_fraction=0.2, max_epochs=2).partial_fit(*beats)
+    assert np.isfinite(sampler.best_score_)
+
+
+@pytest.mark.parametrize("call", [9, 10])
+def test_an_interrupted_step_goes_on(quick, beats, call):
+    """Losses are asked for by the discriminator's steps and the generator's in turn."""
+    calls = []
+
+    def loss(real, fake):
+        calls.append(call)
+        if len(calls) == call:
+            raise KeyboardInterrupt
+        return relativistic(real, fake)
+
+    sampler = quick(loss=loss, warm_start=True, max_epochs=4)
+    with pytest.warns(UserWarning, match="Training was interrupted after 4 iterations"):
+        sampler.fit(*beats)
+    sampler.fit(*beats)
+    assert sampler.n_iter_ == 16
 
 
 def test_a_class_that_comes_later(quick, beats):

@@ -56,7 +56,7 @@ def test_against_scikit_learn(rng, n_real):
     assert maximum_mean_discrepancy(X, Y) == pytest.approx(expected, rel=1e-6)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(scale=st.floats(-150, 150), offset=st.floats(-5, 5), seed=st.integers(0, 99))
 def test_scale_offset_and_order_do_not_matter(scale, offset, seed):
     rng = np.random.default_rng(seed)
@@ -69,7 +69,7 @@ def test_scale_offset_and_order_do_not_matter(scale, offset, seed):
     assert moved == pytest.approx(expected, abs=1e-6)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 999), bandwidth=st.floats(0.1, 10))
 def test_symmetry_and_bounds_for_a_given_bandwidth(seed, bandwidth):
     rng = np.random.default_rng(seed)

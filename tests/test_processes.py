@@ -4,13 +4,12 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from skorch.callbacks import Callback
 
@@ -27,7 +26,6 @@ ENVIRONMENT["PYTHONWARNINGS"] = "ignore"
     labels=st.lists(st.integers(0, 3), min_size=1, max_size=60),
     n=st.integers(1, 5),
 )
-@settings(deadline=None)
 def test_shards_are_alike_and_leave_nothing_out(labels, n):
     y = np.array(labels)
     shards = [Processes(rank, n).shard(y) for rank in range(n)]
@@ -57,10 +55,22 @@ def test_alone_it_is_as_if_there_were_no_others():
     assert alone.sum(np.ones(2)).tolist() == [1, 1]
 
 
+def test_a_process_that_is_not_the_first_saves_nothing_and_waits_for_nobody(monkeypatch):
+    assert Processes.is_first()
+    place = {"RANK": "1", "LOCAL_RANK": "1", "WORLD_SIZE": "2", "MASTER_PORT": "1"}
+    for name, value in {**place, "MASTER_ADDR": "127.0.0.1"}.items():
+        monkeypatch.setenv(name, value)
+    assert not Processes.is_first()
+    monkeypatch.setenv("RANK", "0")
+    assert Processes.is_first()
+
+
 def torchrun(n, *args):
     command = [sys.executable, "-m", "torch.distributed.run", f"--nproc-per-node={n}"]
     command += [str(SCRIPT), *map(str, args)]
-    return subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT, check=False)
+    return subprocess.run(
+        command, capture_output=True, text=True, env=ENVIRONMENT, check=False, timeout=300
+    )
 
 
 def read(folder, name, n):
@@ -118,6 +128,8 @@ def test_gradients_weights_and_rows(n, tmp_path):
     # rows that differ between processes are refused where they do, and nobody waits for ever
     assert "Those of process 1 differ from those of process 0" in (tmp_path / "error1").read_text()
     assert "has ended" in (tmp_path / "error0").read_text()
+    # forked workers have the connections of their parent, and stay alone
+    assert {(tmp_path / f"forked{rank}").read_text() for rank in range(n)} == {"1"}
 
 
 def start_by_hand(rank, n, port, *args):
@@ -136,10 +148,8 @@ def free_port():
 def test_one_dies_the_others_end_and_a_restart_goes_on(tmp_path):
     port = free_port()
     processes = [start_by_hand(rank, 2, port, "dies", tmp_path) for rank in range(2)]
-    processes[1].communicate()
-    start = time.monotonic()
+    processes[1].communicate(timeout=300)
     _, errors = processes[0].communicate(timeout=60)
-    assert time.monotonic() - start < 60
     assert processes[0].returncode > 0 > processes[1].returncode
     assert "Process 0 of 2 waited in vain for the others" in errors
     assert (tmp_path / "broken" / "all.safetensors").exists()

@@ -37,7 +37,7 @@ def test_shapes_counts_and_seeds():
     assert not np.array_equal(X, make_heartbeats(1000, random_state=1)[0])
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     n_samples=st.integers(2, 60),
     share=st.floats(0.01, 100),

@@ -1,5 +1,6 @@
 """Started on several processes by the tests: trains, and writes down what each of them saw."""
 
+import multiprocessing
 import os
 import signal
 import sys
@@ -12,7 +13,7 @@ from skorch.callbacks import Callback
 from torch import distributed
 
 from sktsgan import StaGANSampler
-from sktsgan._processes import _leave
+from sktsgan._processes import Processes, _leave
 from sktsgan.datasets import make_heartbeats
 
 RANK = int(os.environ.get("RANK", 0))
@@ -75,6 +76,8 @@ def step(folder):
         build(max_epochs=1).fit(X + (RANK == 1), y)
     except (ValueError, RuntimeError) as error:
         (folder / f"error{RANK}").write_text(str(error))
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        (folder / f"forked{RANK}").write_text(str(pool.apply(Processes.joined).n))
     group = weakref.ref(distributed.group.WORLD)
     _leave()
     assert group() is None
