@@ -743,6 +743,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
             )
         if self._is_private:
             check_private(self, len(X), accumulate)
+        vars(self).pop("synthetic_mask_", None)  # of rows that went before
         signals = as_signals(X, self.n_channels)
         if not go_on:
             self._begin(X, signals, y if classes is None else classes)
@@ -783,7 +784,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
     def _begin(self, X, signals, classes):
         """Fix what stays for good: classes, shapes and scale."""
         # what is interrupted from here on is not fitted
-        for name in ("net_", "epsilon_", "synthetic_mask_"):
+        for name in ("net_", "epsilon_"):
             vars(self).pop(name, None)
         self.classes_ = np.unique(classes)
         self._row_shape, self._dtype = X.shape[1:], X.dtype

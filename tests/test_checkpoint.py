@@ -98,6 +98,12 @@ def test_another_run_is_refused(quick, beats, tmp_path):
         quick(checkpoint=tmp_path).fit(X, y)
 
 
+def test_not_from_a_file_of_save(quick, beats, tmp_path):
+    quick().fit(*beats).save(tmp_path / "all.safetensors")
+    with pytest.raises(ValueError, match="'checkpoint' must be a folder of checkpoints"):
+        quick(checkpoint=tmp_path).fit(*beats)
+
+
 def test_not_with_weights_of_ones_own(quick, beats, tmp_path):
     with pytest.raises(ValueError, match="'checkpoint' must be None with 'warm_start'"):
         quick(checkpoint=tmp_path, warm_start=True).fit(*beats)
