@@ -217,7 +217,10 @@ def test_on_a_cluster(quick, beats, trained):
     ):
         with joblib.parallel_config(backend="dask"):
             np.testing.assert_array_equal(apart.fit_resample(X, y)[0], expected)
-            np.testing.assert_array_equal(cross_val_score(apart, X, y, n_jobs=2, **folds), scores)
+            # sums of scores depend on threads, in the last digit
+            np.testing.assert_allclose(
+                cross_val_score(apart, X, y, n_jobs=2, **folds), scores, rtol=1e-9
+            )
         X_new, _ = trained.sample(400, random_state=1, chunks=100)
         here = X_new.compute(scheduler="sync")
         np.testing.assert_array_equal(client.compute(X_new).result(), here)
