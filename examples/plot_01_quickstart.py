@@ -37,9 +37,9 @@ X_train, X_test, y_train, y_test = train_test_split(
 # Balance it
 # ----------
 # One call trains the GAN on all four classes, draws a surplus of beats and keeps those that
-# look right; three quarters of the new beats lie between real ones, as an anchor. The real beats
-# come first, untouched; ``synthetic_mask_`` tells the new ones. The default trains for 20 epochs,
-# not four.
+# look right; three quarters of the new beats are means of neighbouring real ones, as an anchor.
+# The real beats come first, untouched; ``synthetic_mask_`` tells the new ones. The default trains
+# for 20 epochs, not four.
 
 from sktsgan import StaGANSampler
 

@@ -62,8 +62,8 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
     trained against each other on all classes at once. A part of each class is held out, the
     maximum mean discrepancy (MMD) to it is followed, and the weights with the best MMD are
     kept. ``fit_resample`` gives a part of the new rows by the generator, with the fine detail of
-    real rows, and the others between real rows of the class; all are varied as rows of the largest
-    class vary near them. It draws more rows than it needs and leaves out near-copies of training
+    real rows, and the others as weighted means of neighbouring real rows; all are varied as rows of
+    the largest class vary near them. It draws more rows than it needs and leaves out near-copies of training
     rows and those that other classes' rows surround.
 
     Read more in the :ref:`user guide <user_guide>`.
@@ -141,13 +141,13 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
     patience : int or None, default=10
         Epochs without a better held-out MMD after which training stops.
     selection : {"neighbors"} or None, default="neighbors"
-        Which rows ``fit_resample`` keeps of those it draws: each with a probability, the square
+        Which rows ``fit_resample`` keeps of those it draws: each with a probability, the fourth
         root of the share of its three nearest real rows that carry the same label. None keeps all
         but near-copies.
     interpolation_fraction : float, default=0.75
-        Share of the new rows of ``fit_resample`` that lie between a real row of the class and
-        one of its five nearest, instead of being generated. They anchor what a classifier sees
-        to real rows.
+        Share of the new rows of ``fit_resample`` that are weighted means of a real row of the
+        class and its five nearest [3]_, instead of being generated. They anchor what a classifier
+        sees to real rows.
     variation : float, default=4.0
         New rows of ``fit_resample`` are moved by the difference between two neighbouring rows of
         the largest class near them, times up to this number (times the square of a uniform one):
@@ -254,6 +254,9 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
        adversarial networks", 2019, arXiv:1909.09150.
     .. [2] Y. Huang et al., "The GAN is dead; long live the GAN! A modern GAN baseline",
        NeurIPS 2024, arXiv:2501.05441.
+    .. [3] M. S. Taylor, J. R. Thompson, "Data based random number generation for a multivariate
+       distribution via stochastic simulation", Computational Statistics & Data Analysis 4(2),
+       1986.
 
     Examples
     --------

@@ -9,9 +9,13 @@ from sklearn.neighbors import NearestNeighbors
 _COPY_SHARE = 0.1
 # Real rows that vote on the class of a generated one.
 _N_VOTERS = 3
-# Nearest rows of its class, one of which is the other end of an interpolation. Two beats of a class
-# may point up and down, and what lies between those is no beat.
-_N_ENDS = 5
+# Nearest rows of its class among which new ones are made with a row. Two beats of a class may point
+# up and down, and what lies between those is no beat.
+_N_NEAREST = 5
+# Scatter of the weights of a row and its nearest ones. Variation adds to what 1 would be.
+_SPREAD = 0.7
+# Rounds that even out how often rows take part; more would give single outliers much weight.
+_N_EVENINGS = 3
 # Rows of the largest class nearest to a row, one of which lends it its variation.
 _N_DONORS = 5
 # Of the rows of the largest class, the share nearest to a donor of which one shows how it may vary.
@@ -67,7 +71,7 @@ def select_rows(draw, n_rows, label, selection, rng=None):
     selection : NeighborSelection
         Judges them.
     rng : numpy.random.RandomState or None
-        Keeps each row with a probability: the square root of the share of its nearest real rows
+        Keeps each row with a probability: the fourth root of the share of its nearest real rows
         that are of the same class. None keeps all but copies.
 
     Returns
@@ -91,7 +95,7 @@ def select_rows(draw, n_rows, label, selection, rng=None):
         copies = distances <= copy_distance
         right = ~copies
         if rng is not None:
-            right &= rng.uniform(size=len(X)) < votes**0.5
+            right &= rng.uniform(size=len(X)) < votes**0.25
         kept.append(X[right])
         rest.append(X[~right])
         rest_votes.append((votes - 2 * copies)[~right])
@@ -117,7 +121,7 @@ class Variation:
     def __init__(self, X, rng):
         self.X = X[rng.permutation(len(X))[:_MAX_DONORS]]
         self.donors = NearestNeighbors(n_neighbors=min(_N_DONORS, len(self.X))).fit(self.X)
-        n_partners = max(_N_ENDS, round(_PARTNER_SHARE * len(self.X)))
+        n_partners = max(_N_NEAREST, round(_PARTNER_SHARE * len(self.X)))
         # the nearest is the row itself
         self.partners = nearest_within(self.X, n_partners)[:, 1:]
 
@@ -151,7 +155,7 @@ def _one_of_each(candidates, rng):
     ]
 
 
-def nearest_within(X, n_nearest=_N_ENDS):
+def nearest_within(X, n_nearest=_N_NEAREST):
     """Find each row itself and its nearest rows, as far as there are any: by place, nearest first.
 
     Rows are compared with all others, so one search serves every round of drawing.
@@ -161,7 +165,11 @@ def nearest_within(X, n_nearest=_N_ENDS):
 
 
 def interpolate_rows(X, n_rows, rng, neighbors):
-    """Make rows between neighbours of one class.
+    """Make rows among neighbours of one class, scattered about as these are.
+
+    A row on the line between two neighbours is nearer to both than a new row of the class would
+    be. Here a row and all its neighbours take part, as in [1]_, with Gaussian weights about equal
+    ones: with a spread of 1 the new rows had the neighbours' own covariance.
 
     Parameters
     ----------
@@ -177,13 +185,35 @@ def interpolate_rows(X, n_rows, rng, neighbors):
     Returns
     -------
     ndarray of shape (n_rows, n_features)
-        Rows x_i + t (x_j - x_i) with t uniform in (0, 1).
+        Rows of which each is a sum of neighbouring ones with weights that sum to 1.
+
+    References
+    ----------
+    .. [1] M. S. Taylor, J. R. Thompson, "Data based random number generation for a multivariate
+       distribution via stochastic simulation", Computational Statistics & Data Analysis 4(2),
+       1986.
     """
-    first = rng.randint(len(X), size=n_rows)
-    # the nearest is the row itself, which only a class of one row has to be content with
-    second = neighbors[first, rng.randint(min(1, len(X) - 1), neighbors.shape[1], size=n_rows)]
-    step = rng.uniform(size=(n_rows, 1)).astype(X.dtype)
-    return X[first] + step * (X[second] - X[first])
+    n_nearest = neighbors.shape[1]
+    first = rng.choice(len(X), n_rows, p=_even_starts(neighbors))
+    noise = rng.standard_normal((n_rows, n_nearest))
+    noise -= noise.mean(axis=1, keepdims=True)
+    weights = 1 / n_nearest + _SPREAD * noise / np.sqrt(max(n_nearest - 1, 1))
+    weights = weights.astype(X.dtype)
+    return sum(weights[:, [i]] * X[neighbors[first, i]] for i in range(n_nearest))
+
+
+def _even_starts(neighbors):
+    """Return probabilities by which to start at rows, so that all take part about as often.
+
+    Rows in the middle are neighbours of many others, and those at the rim of few.
+    """
+    n_rows, n_nearest = neighbors.shape
+    starts = np.full(n_rows, 1 / n_rows)
+    for _ in range(_N_EVENINGS):
+        shares = np.bincount(neighbors.ravel(), np.repeat(starts, n_nearest), minlength=n_rows)
+        starts *= (1 / np.maximum(shares, 1e-12))[neighbors].mean(axis=1)
+        starts /= starts.sum()
+    return starts
 
 
 def jittered(X, rng):
@@ -223,6 +253,6 @@ class Detail:
     def give(self, X, X_class, rng):
         """Give each row the fine detail of one of its nearest rows in `X_class`."""
         X, X_coarse = self.without(X), self.without(X_class)
-        index = NearestNeighbors(n_neighbors=min(_N_ENDS, len(X_class))).fit(X_coarse)
+        index = NearestNeighbors(n_neighbors=min(_N_NEAREST, len(X_class))).fit(X_coarse)
         nearest = index.kneighbors(X, return_distance=False)
         return X + (X_class - X_coarse)[_one_of_each(nearest, rng)]

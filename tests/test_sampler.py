@@ -1,6 +1,5 @@
 """What StaGANSampler promises, on real training."""
 
-import itertools
 import pickle
 import random
 import re
@@ -163,41 +162,38 @@ def test_no_copies(beats, trained, selection):
     assert_no_copies(X, X_resampled[sampler.synthetic_mask_])
 
 
-def test_interpolated_rows_without_variation_are_jittered_lines(quick, beats):
+def test_interpolated_rows_without_variation_are_jittered(quick, beats):
     X, y = beats
     sampler = quick(interpolation_fraction=1.0, variation=0, sampling_strategy={"F": 140})
     X_resampled, _ = sampler.fit_resample(X, y)
-    new, real = X_resampled[sampler.synthetic_mask_], X[y == "F"]
+    new, real = X_resampled[sampler.synthetic_mask_], X[y == "F"].astype(float)
     assert len(new) == 100
-    # gain and offset leave a row in the plane of its two parents and the constant
-    i, j = np.triu_indices(len(real))
+    nearest = NearestNeighbors(n_neighbors=6).fit(real).kneighbors(real, return_distance=False)
+    # gain and offset leave a row in what is spanned by its parents and the constant
+    spanned = [np.vstack([real[rows], np.ones_like(real[:1])]) for rows in nearest]
     for row in new[:10].astype(float):
-        bases = np.stack([real[i], real[j], np.ones_like(real[i])], axis=2).astype(float)
-        solutions = np.linalg.pinv(bases) @ row
-        residuals = row - np.einsum("ptk,pk->pt", bases, solutions)
-        assert np.abs(residuals).max(axis=1).min() < 1e-5
+        left = [row - row @ np.linalg.pinv(bases) @ bases for bases in spanned]
+        assert np.abs(left).max(axis=1).min() < 1e-5
 
 
 def test_variation_is_that_of_the_largest_class(quick, beats):
-    """Interpolated rows are a point of a line plus a part of a difference of neighbours in N."""
+    """Interpolated rows are a mean of neighbours and a part of a difference of two rows of N."""
     X, y = beats
     sampler = quick(interpolation_fraction=1.0, variation=0.5, sampling_strategy={"F": 140})
     X_resampled, _ = sampler.fit_resample(X, y)
-    new, real, donors = X_resampled[sampler.synthetic_mask_], X[y == "F"], X[y == "N"]
+    new, real, donors = X_resampled[sampler.synthetic_mask_], X[y == "F"].astype(float), X[y == "N"]
+    own = NearestNeighbors(n_neighbors=6).fit(real).kneighbors(real, return_distance=False)
     nearest = NearestNeighbors(n_neighbors=6).fit(donors).kneighbors(return_distance=False)
     differences = (donors[:, None] - donors[nearest]).reshape(-1, X.shape[1]).astype(float)
     for row in new[:3].astype(float):
-        nearest = np.argsort(np.linalg.norm(real - row, axis=1))[:20]
         found = np.inf
-        for a, b in itertools.permutations(real[nearest].astype(float), 2):
-            # row = a + way (b - a) + step difference, by least squares for each difference
-            along, across = b - a, row - a
-            overlap = differences @ along / (along @ along)
-            rest = differences - overlap[:, None] * along
-            step = np.clip(rest @ across / (rest**2).sum(axis=1), -0.5, 0.5)
-            way = (across - step[:, None] * differences) @ along / (along @ along)
-            left = across - step[:, None] * differences - np.clip(way, 0, 1)[:, None] * along
-            found = min(found, np.abs(left).max(axis=1).min())
+        for first, *others in real[own]:
+            # what the parents' differences leave of it is a part of a difference of N
+            ways = np.array(others) - first
+            apart = np.eye(len(row)) - np.linalg.pinv(ways) @ ways
+            left, rest = (row - first) @ apart, differences @ apart
+            step = np.clip(rest @ left / (rest**2).sum(axis=1), -0.5, 0.5)
+            found = min(found, np.abs(left - step[:, None] * rest).max(axis=1).min())
         assert found < 1e-5
 
 

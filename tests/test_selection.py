@@ -7,6 +7,7 @@ from sktsgan._selection import (
     Detail,
     NeighborSelection,
     Variation,
+    _even_starts,
     interpolate_rows,
     jittered,
     nearest_within,
@@ -75,24 +76,48 @@ def test_copy_distance_of_one_row():
 
 
 @pytest.mark.parametrize("n_rows", [1, 2, 10])
-def test_interpolated_rows_lie_on_the_lines(n_rows):
+def test_interpolated_rows_are_weighted_means_of_neighbours(n_rows):
     X = np.random.default_rng(0).normal(size=(n_rows, 30)).astype(np.float32)
-    rows = interpolate_rows(X, 200, np.random.RandomState(0), nearest_within(X))
+    neighbors = nearest_within(X)
+    rows = interpolate_rows(X, 200, np.random.RandomState(0), neighbors)
     assert rows.shape == (200, 30)
     assert rows.dtype == np.float32
-    apart = np.linalg.norm(X[:, None] - X, axis=2)
-    for row in rows:  # the way between two rows over the new one is no longer
-        to_row = np.linalg.norm(X - row, axis=1)
-        assert np.abs(to_row + to_row[:, None] - apart)[apart > 0].min(initial=1e9) < 1e-4 or (
-            n_rows == 1
-        )
+    left = []
+    for first, *others in X[neighbors].astype(float):  # nothing beside what their differences span
+        ways = np.reshape(others, (-1, 30)) - first
+        left.append(rows - first - (rows - first) @ np.linalg.pinv(ways) @ ways)
+    assert np.abs(left).max(axis=2).min(axis=0).max() < 1e-5
     assert len(np.unique(rows, axis=0)) == (1 if n_rows == 1 else 200)
+
+
+def test_interpolated_rows_scatter_as_a_share_of_their_neighbours(rng):
+    X = rng.normal(size=(6, 10))
+    rows = interpolate_rows(X, 40_000, np.random.RandomState(0), nearest_within(X))
+    np.testing.assert_allclose(rows.mean(axis=0), X.mean(axis=0), atol=0.02)
+    np.testing.assert_allclose(np.cov(rows.T), 0.7**2 * np.cov(X.T), atol=0.03)
+
+
+def test_rows_at_the_rim_take_part_as_those_in_the_middle(rng):
+    X = rng.standard_t(3, size=(200, 6))
+    neighbors = nearest_within(X)
+    shares = np.bincount(neighbors.ravel(), minlength=200) / neighbors.size
+    evened = np.zeros(200)
+    for start, near in zip(_even_starts(neighbors), neighbors, strict=True):
+        evened[near] += start / 6
+    assert evened.sum() == pytest.approx(1)
+    assert np.abs(evened - 1 / 200).sum() < 0.7 * np.abs(shares - 1 / 200).sum()
+
+
+def test_rows_of_many_replicates():
+    X = np.repeat(np.random.default_rng(0).normal(size=(2, 5)), 20, axis=0)
+    rows = interpolate_rows(X, 50, np.random.RandomState(0), nearest_within(X))
+    assert np.isfinite(rows).all()
 
 
 def test_ends_are_near_ones(rng):
     X = np.concatenate([rng.normal(size=(6, 4)), rng.normal(100, 1, size=(6, 4))])
     rows = interpolate_rows(X, 100, np.random.RandomState(0), nearest_within(X))
-    assert not ((rows > 10) & (rows < 90)).any()
+    assert not ((rows > 15) & (rows < 85)).any()
 
 
 def test_jitter_is_gain_and_offset(rng):
