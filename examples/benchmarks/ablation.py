@@ -88,12 +88,12 @@ def main():
 
 
 def run(seed, training, variants):
-    torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     split = scarce(seed)
     trained = StaGANSampler(random_state=seed, **training).fit(split.X_train, split.y_train)
     rows = []
     for name, options in variants.items():
+        torch.set_num_threads(1)  # jobs run side by side; MiniRocket sets as many as there are cores
         sampler = Reused(random_state=seed, **(training | options)).take(trained)
         X, y = sampler.fit_resample(split.X_train, split.y_train)
         for classifier, model in classifiers(name, len(y), split, seed).items():
