@@ -2,10 +2,11 @@
 
 Run from the project's root, with ``$SKTSGAN_DATA`` naming the folder that holds ``mitdb/``:
 
-    python examples/benchmarks/ablation.py --seeds 0 1
+    python examples/benchmarks/ablation.py --seeds 0 1             # what follows training
+    python examples/benchmarks/ablation.py --seeds 0 1 --training  # parts of training
 
-Each part is turned off alone. Mean macro-F1 and balanced accuracy of the classifiers by seed go to
-a table beside the documentation. Parts that work after training share one training.
+Each part is turned off alone. Mean macro-F1 and balanced accuracy of the classifiers over the seeds
+go to a table beside the documentation. Parts that work after training share one training.
 """
 
 import argparse
@@ -22,6 +23,7 @@ from tasks import scarce
 
 from sktsgan import StaGANSampler
 
+ALONE = "generated rows alone"
 AFTER_TRAINING = {
     "default": {},
     "no selection": {"selection": None},
@@ -29,7 +31,7 @@ AFTER_TRAINING = {
     "no fine detail": {"detail_fraction": 0},
     "interpolated rows alone": {"interpolation_fraction": 1},
     "half interpolated": {"interpolation_fraction": 0.5},
-    "generated rows alone": {"interpolation_fraction": 0},
+    ALONE: {"interpolation_fraction": 0},
     "generated rows alone, nothing else": {
         "interpolation_fraction": 0,
         "variation": 0,
@@ -64,16 +66,16 @@ class Reused(StaGANSampler):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
-    parser.add_argument("--training", action="store_true", help="parts of training too (slow)")
+    parser.add_argument("--training", action="store_true", help="parts of training (an hour)")
     parser.add_argument("--folder", type=Path, default=Path("docs/benchmark"))
     args = parser.parse_args()
-    alone = AFTER_TRAINING["generated rows alone"]
-    jobs = [(seed, {}, AFTER_TRAINING) for seed in args.seeds]
+    variants = {ALONE: AFTER_TRAINING[ALONE]} if args.training else AFTER_TRAINING
+    jobs = [(seed, {}, variants) for seed in args.seeds]
     if args.training:
         jobs += [
-            (seed, options, {f"generated rows alone, {name}": alone})
-            for seed in args.seeds
+            (seed, options, {f"{ALONE}, {name}": AFTER_TRAINING[ALONE]})
             for name, options in IN_TRAINING.items()
+            for seed in args.seeds
         ]
     rows = Parallel(n_jobs=2)(delayed(run)(*job) for job in jobs)
     table = pd.DataFrame([row for part in rows for row in part])
