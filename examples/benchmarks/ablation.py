@@ -73,7 +73,7 @@ def main():
     jobs = [(seed, {}, variants) for seed in args.seeds]
     if args.training:
         jobs += [
-            (seed, options, {f"{ALONE}, {name}": AFTER_TRAINING[ALONE]})
+            (seed, options, {name: AFTER_TRAINING[ALONE]})
             for name, options in IN_TRAINING.items()
             for seed in args.seeds
         ]
@@ -95,7 +95,7 @@ def run(seed, training, variants):
     trained = StaGANSampler(random_state=seed, **training).fit(split.X_train, split.y_train)
     rows = []
     for name, options in variants.items():
-        torch.set_num_threads(1)  # jobs run side by side; MiniRocket sets as many as there are cores
+        torch.set_num_threads(1)  # jobs run side by side, and MiniRocket changes it
         sampler = Reused(random_state=seed, **(training | options)).take(trained)
         X, y = sampler.fit_resample(split.X_train, split.y_train)
         for classifier, model in classifiers(name, len(y), split, seed).items():
