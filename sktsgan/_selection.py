@@ -169,7 +169,7 @@ def interpolate_rows(X, n_rows, rng, neighbors):
 
     A row on the line between two neighbours is nearer to both than a new row of the class would
     be. Here a row and all its neighbours take part, as in [1]_, with Gaussian weights about equal
-    ones: with a spread of 1 the new rows had the neighbours' own covariance.
+    ones: with a spread of 1 the new rows would have the neighbours' own covariance.
 
     Parameters
     ----------
