@@ -35,8 +35,9 @@ def main():
     folder = args.results.parent
     chosen = results[results["seed"] < args.confirmed_from]
     confirmed = results[results["seed"] >= args.confirmed_from]
-    for name, table in {"scarce": chosen, "scarce confirmed": confirmed}.items():
-        write(tabulate(table[table["task"] == "scarce"]), folder, name)
+    write(tabulate(chosen[chosen["task"] == "scarce"]), folder, "scarce")
+    for task, table in confirmed.groupby("task"):
+        write(tabulate(table), folder, f"{task} confirmed")
     complete = with_common_seeds(chosen)
     is_real = complete["task"].isin(REAL)
     write(overview(complete[is_real]), folder, "overview real")
