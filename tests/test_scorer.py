@@ -102,7 +102,7 @@ def test_grid_search_chooses_by_it(quick, beats, n_jobs):
 
 def test_halving_search(quick, beats):
     search = HalvingGridSearchCV(
-        quick(steps_per_epoch=60),
+        quick(steps_per_epoch=25),
         {"lr": [1e-6, 5e-3]},
         resource="max_epochs",
         min_resources=2,
