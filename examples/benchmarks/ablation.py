@@ -70,16 +70,16 @@ def main():
     parser.add_argument("--training", action="store_true", help="parts of training (an hour)")
     parser.add_argument("--folder", type=Path, default=Path("docs/benchmark"))
     args = parser.parse_args()
-    variants = {ALONE: AFTER_TRAINING[ALONE]} if args.training else AFTER_TRAINING
-    jobs = [(seed, {}, variants) for seed in args.seeds]
     if args.training:
-        jobs += [
-            (seed, options, {name: AFTER_TRAINING[ALONE]})
-            for name, options in IN_TRAINING.items()
-            for seed in args.seeds
-        ]
-    else:  # the one of these with more than chance to change the default
-        jobs += [(seed, IN_TRAINING[PER_CLASS], {PER_CLASS: {}}) for seed in args.seeds]
+        base, others, variants = ALONE, IN_TRAINING, {ALONE: AFTER_TRAINING[ALONE]}
+    else:  # one part of training is better in the generated rows alone; is it in the default?
+        base, others, variants = "default", {PER_CLASS: IN_TRAINING[PER_CLASS]}, AFTER_TRAINING
+    jobs = [(seed, {}, variants) for seed in args.seeds]
+    jobs += [
+        (seed, options, {name: AFTER_TRAINING[base]})
+        for name, options in others.items()
+        for seed in args.seeds
+    ]
     rows = Parallel(n_jobs=2)(delayed(run)(*job) for job in jobs)
     table = pd.DataFrame([row for part in rows for row in part])
     table = table.groupby(["part", "classifier"], sort=False)[["F1", "bal. acc."]].mean()
