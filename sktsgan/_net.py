@@ -2,12 +2,14 @@
 
 import copy
 import json
+import math
 import warnings
 
 import numpy as np
 import torch
 from skorch import NeuralNet
 from skorch.callbacks import Callback, PassthroughScoring
+from skorch.dataset import get_len
 from skorch.history import History
 from torch.utils.data import Dataset
 from tqdm.auto import tqdm
@@ -22,6 +24,12 @@ from sktsgan.networks import LSTMGenerator
 
 # Rows that a core generates at a time: more of them leave its cache, and are slower.
 _CHUNK = 256
+# Rows that a card generates at a time: fewer do not fill it.
+_CHUNK_ON_CARD = 16_384
+# Bytes of training rows that a card keeps; where there are more, each batch is sent to it.
+_MAX_ON_CARD = 2**31
+# Steps whose losses a card keeps to itself, since reading them is waiting for it.
+_MAX_UNREAD = 25
 # Rows of a class that are compared with the held-out ones.
 _N_COMPARED = 500
 # A loss of this size is no loss any more.
@@ -43,6 +51,18 @@ def check_device(device):
     return str(device)
 
 
+def is_cpu(device):
+    """Tell the CPU from a card."""
+    return torch.device(device).type == "cpu"
+
+
+def _send(numbers, device):
+    """Send what was drawn on the CPU to a device, without waiting until it is there."""
+    if torch.device(device).type == "cuda":
+        return numbers.pin_memory().to(device, non_blocking=True)
+    return numbers.to(device)
+
+
 class ScaledRows(Dataset):
     """Rows of an array, scaled when they are asked for: it may be memory-mapped, and large.
 
@@ -62,11 +82,29 @@ class ScaledRows(Dataset):
         order = np.argsort(y, kind="stable")
         self.signals, self.scaler = signals, scaler
         self.rows, self.y = rows[order], torch.from_numpy(y[order])
+        self.device, self.on_card = "cpu", None
+
+    def to(self, device):
+        """Put all rows on a card that has room for them; rows asked for by places there are there.
+
+        Parameters
+        ----------
+        device : str
+            A torch device; on the CPU rows stay where they are.
+        """
+        n_bytes = 4 * len(self) * math.prod(self.signals.shape[1:])
+        if is_cpu(device) or n_bytes > _MAX_ON_CARD:
+            return
+        parts = [self[places] for places in torch.arange(len(self)).split(_CHUNK_ON_CARD)]
+        X, y = (torch.cat(part).to(device) for part in zip(*parts, strict=True))
+        self.device, self.on_card = device, (X, y)
 
     def __len__(self):
         return len(self.rows)
 
     def __getitem__(self, places):
+        if self.on_card:
+            return tuple(part[places] for part in self.on_card)
         X = self.scaler.scaled(take(self.signals, self.rows[places.numpy()]))
         return torch.from_numpy(X), self.y[places]
 
@@ -104,7 +142,7 @@ class BalancedBatches:
         shift = torch.randint(len(self.present), (self.n_batches, 1), generator=self.rng)
         classes = self.present[(torch.arange(self.batch_size) + shift) % len(self.present)]
         place = torch.rand(shape, generator=self.rng, dtype=torch.float64) * self.counts[classes]
-        for batch in self.starts[classes] + place.long():
+        for batch in (self.starts[classes] + place.long()).to(self.dataset.device):
             yield self.dataset[batch]
 
 
@@ -174,8 +212,9 @@ class AdversarialNet(NeuralNet):
 
     @property
     def _default_callbacks(self):
-        names = ("discriminator_loss", "generator_loss")
-        return [(name, PassthroughScoring(name, on_train=True)) for name in names]
+        return [(name, PassthroughScoring(name, on_train=True)) for name in self._losses]
+
+    _losses = ("discriminator_loss", "generator_loss")
 
     def initialize_module(self):
         """Build both networks and the generator's average."""
@@ -184,7 +223,7 @@ class AdversarialNet(NeuralNet):
         self.check_generator()
         self.average_ = copy.deepcopy(self.module_).requires_grad_(False)
         self.discriminator_ = self.discriminator()
-        self.n_iter_ = 0
+        self.n_iter_, self.unread_ = 0, []
         self.stopped_by_ = None
         return self
 
@@ -233,7 +272,7 @@ class AdversarialNet(NeuralNet):
         AdversarialNet
             The net itself.
         """
-        with fixed_order():
+        with fixed_order(alone=not is_cpu(self.device)):
             if not self.initialized_:
                 with seeded(self.seed):
                     self.initialize()
@@ -242,6 +281,7 @@ class AdversarialNet(NeuralNet):
             elif self.processes.n > 1:
                 self.follow_first()
                 self.rng_.manual_seed(self.seed + self.n_iter_ + self.processes.rank)
+            dataset.to(self.device)
             max_epochs = self.max_epochs
             self.max_epochs -= len(self.history) if saved else 0
             self.partial_fit(dataset)
@@ -259,6 +299,30 @@ class AdversarialNet(NeuralNet):
         batch_size = self.batch_size * self.n_discriminator_steps
         return self.iterator_train(dataset, batch_size=batch_size, rng=self.rng_, **kwargs)
 
+    def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
+        """Run skorch's loop, but leave it to :meth:`on_batch_end` when to read the losses.
+
+        Parameters
+        ----------
+        iterator : iterable or None
+            Batches.
+        training : bool
+            Whether these are batches to train on.
+        prefix : str
+            Of what goes into the history.
+        step_fn : callable
+            Makes a step.
+        **fit_params : dict
+            Passed to it.
+        """
+        self.unread_ = []
+        for batch in iterator or ():
+            self.notify("on_batch_begin", batch=batch, training=training)
+            step = step_fn(batch, **fit_params)
+            self.history.record_batch(f"{prefix}_batch_size", get_len(batch[0]))
+            self.notify("on_batch_end", batch=batch, training=training, **step)
+        self._read_losses()
+
     def train_step(self, batch, **fit_params):
         """Update the discriminator, then the generator, then the average."""
         X, y = (part.to(self.device) for part in batch)
@@ -272,14 +336,24 @@ class AdversarialNet(NeuralNet):
         self.n_iter_ += 1
         losses = torch.stack([discriminator_loss, generator_loss])
         self.processes.average([losses])
-        for name, value in zip(("discriminator_loss", "generator_loss"), losses, strict=True):
-            self.history.record_batch(name, value.item())
+        self.unread_.append(losses)
         return {"loss": generator_loss, "y_pred": None}
 
     def on_batch_end(self, net, batch=None, training=False, loss=None, **kwargs):
-        """Stop where the losses show that training has run away."""
-        losses = self.history[-1, "batches", -1, ("discriminator_loss", "generator_loss")]
-        if not all(abs(value) < _EXPLODED for value in losses):  # NaN is caught too
+        """Read the losses: on the CPU at once, on a card now and then."""
+        if is_cpu(self.device) or len(self.unread_) == _MAX_UNREAD:
+            self._read_losses()
+
+    def _read_losses(self):
+        """Write the last steps' losses down; stop where they show that training has run away."""
+        if not self.unread_:
+            return
+        losses = torch.stack(self.unread_)
+        rows = self.history[-1]["batches"][-len(losses) :]
+        for row, values in zip(rows, losses.tolist(), strict=True):
+            row.update(zip(self._losses, values, strict=True))
+        self.unread_ = []
+        if not (losses.abs() < _EXPLODED).all():  # NaN is caught too
             self.stop("diverged")
 
     def stop(self, reason):
@@ -290,7 +364,7 @@ class AdversarialNet(NeuralNet):
     def noise(self, n_samples, rng=None):
         """Draw noise for the generator, on the net's device."""
         z = torch.randn(n_samples, self.module_.latent_size, generator=rng or self.rng_)
-        return z.to(self.device)
+        return _send(z, self.device)
 
     def generate(self, z, y):
         """Turn noise and classes into signals with the averaged generator.
@@ -326,11 +400,12 @@ class AdversarialNet(NeuralNet):
         ndarray of shape (n_samples, n_channels, n_timepoints)
             Scaled signals.
         """
+        on_cpu = is_cpu(self.device)
         chunks = []
-        for part in y.split(2 * _CHUNK):
-            halves = [half for half in part.tensor_split(2) if len(half)]
-            noise = [self.noise(len(half), rng) for half in halves]
-            chunks += side_by_side(self.generate, noise, halves)
+        for part in y.split(2 * _CHUNK if on_cpu else _CHUNK_ON_CARD):
+            parts = [own for own in part.tensor_split(2 if on_cpu else 1) if len(own)]
+            noise = [self.noise(len(own), rng) for own in parts]
+            chunks += side_by_side(self.generate, noise, parts)
         return np.concatenate(chunks)
 
     def snapshot(self):
@@ -455,8 +530,9 @@ class AdversarialNet(NeuralNet):
     _both_optimizers = ("optimizer_", "discriminator_optimizer_")
 
     def _imitate(self, y):
-        """Generate rows and keep how: two halves, side by side, where rows do not meet."""
-        n_parts = 2 if isinstance(self.module_, LSTMGenerator) and len(y) > 1 else 1
+        """Generate rows and keep how: on the CPU, where rows do not meet, two halves at once."""
+        halves = is_cpu(self.device) and isinstance(self.module_, LSTMGenerator) and len(y) > 1
+        n_parts = 2 if halves else 1
         z = self.noise(len(y))
         return side_by_side(self.module_, z.tensor_split(n_parts), y.tensor_split(n_parts))
 
@@ -542,7 +618,7 @@ class AdversarialNet(NeuralNet):
         rng = rng or self.rng_
         chosen = torch.rand(2, len(X), 1, 1, generator=rng) < self.augmentation
         jitter = 0.1 * torch.randn(2, len(X), 1, 1, generator=rng) * chosen
-        gain, offset = jitter.to(X.device)
+        gain, offset = _send(jitter, X.device)
         return X * (1 + gain) + offset
 
 

@@ -341,8 +341,7 @@ class PrivateNet(AdversarialNet):
         self.n_iter_ += 1
         # as if real rows had the scores of synthetic ones: nothing else may be written down
         discriminator_loss, _ = self.criterion_(scores, scores)
-        self.history.record_batch("discriminator_loss", discriminator_loss.item())
-        self.history.record_batch("generator_loss", generator_loss.item())
+        self.unread_.append(torch.stack([discriminator_loss, generator_loss]))
         return {"loss": generator_loss, "y_pred": None}
 
     def description(self):

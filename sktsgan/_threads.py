@@ -12,13 +12,18 @@ _worker = ContextVar("worker", default=None)
 
 
 @contextmanager
-def fixed_order():
+def fixed_order(alone=False):
     """Let torch compute each operation with one thread while inside.
 
     Sums are then taken in the same order, and rows come out the same, whatever else runs and
     however many threads torch may use. Where it may use several, a second worker serves
     :func:`side_by_side` instead. Torch counts threads for each Python thread apart, so several
     of them may be inside at a time.
+
+    Parameters
+    ----------
+    alone : bool, default=False
+        True leaves the second worker out: two threads would wait for the same card.
 
     Yields
     ------
@@ -27,7 +32,9 @@ def fixed_order():
     """
     n_threads = _use_one_thread()
     try:
-        pool = ThreadPoolExecutor(1, initializer=_use_one_thread) if n_threads > 1 else None
+        pool = None
+        if n_threads > 1 and not alone:
+            pool = ThreadPoolExecutor(1, initializer=_use_one_thread)
         with pool or nullcontext():
             token = _worker.set(pool)
             try:

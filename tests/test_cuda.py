@@ -36,6 +36,17 @@ def test_the_same_seed_gives_the_same_rows(on_card, beats):
     np.testing.assert_array_equal(*draws)
 
 
+def test_a_step_waits_for_nothing(on_card):
+    net = on_card.net_
+    batch = torch.zeros(48, 1, 64, device="cuda"), torch.zeros(48, dtype=torch.long, device="cuda")
+    net.train_step(batch)  # what is set up at first may wait
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        net.train_step(batch)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+
+
 def test_mmd_as_on_the_cpu(rng):
     X, Y = (torch.from_numpy(rng.normal(size=(3000, 20))) for _ in range(2))
     on_cpu = maximum_mean_discrepancy(X, Y)

@@ -1,14 +1,19 @@
 """One step of training against its plain form; batches, average, threads."""
 
 import copy
+import subprocess
+import sys
 import threading
 from collections import Counter
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from torch.utils import backend_registration
 
+from sktsgan import _net
 from sktsgan._net import AdversarialNet, BalancedBatches, ScaledRows
 from sktsgan._signals import SignalScaler
 from sktsgan._threads import fixed_order, side_by_side
@@ -177,3 +182,40 @@ def test_side_by_side_keeps_the_order_and_raises():
             assert side_by_side(divide, [1], [2]) == [0.5]
             with pytest.raises(ZeroDivisionError):
                 side_by_side(divide, [1, 1], [0, 1])
+
+
+@pytest.fixture
+def as_on_a_card(monkeypatch):
+    """Take the ways of a card on the CPU; two steps' losses are left unread."""
+    monkeypatch.setattr(_net, "is_cpu", lambda device: False)
+    monkeypatch.setattr(_net, "_MAX_UNREAD", 2)
+
+
+@pytest.mark.parametrize("max_on_card", [0, 2**31])
+def test_a_card_learns_the_same(quick, beats, monkeypatch, request, max_on_card):
+    options = {"steps_per_epoch": 5, "validation_fraction": 0.2}
+    on_cpu = quick(**options).fit(*beats)
+    request.getfixturevalue("as_on_a_card")
+    monkeypatch.setattr(_net, "_MAX_ON_CARD", max_on_card)
+    on_card = quick(**options).fit(*beats)
+    names = ("discriminator_loss", "generator_loss")
+    for keys in ((slice(None), names), (slice(None), "batches", slice(None), names)):
+        np.testing.assert_allclose(on_card.history_[keys], on_cpu.history_[keys], rtol=1e-3)
+    X, Y = (sampler.sample(y=beats[1], random_state=0)[0] for sampler in (on_card, on_cpu))
+    np.testing.assert_allclose(X, Y, atol=1e-3)
+
+
+@pytest.mark.usefixtures("as_on_a_card")
+def test_a_card_notices_divergence(quick, beats):
+    with pytest.raises(RuntimeError, match="diverged at iteration [24],"):
+        quick(lr=1e20, steps_per_epoch=9).fit(*beats)
+
+
+@pytest.mark.skipif(
+    not hasattr(backend_registration, "_setup_privateuseone_for_python_backend"),
+    reason="torch cannot pretend to have a card",
+)
+def test_a_step_waits_for_no_card():
+    script = Path(__file__).parent / "scripts" / "card.py"
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
