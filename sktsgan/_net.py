@@ -486,18 +486,15 @@ class AdversarialNet(NeuralNet):
         self.history = History(json.loads(description["history"]))
         self.best_.best_iter_, self.best_.score_ = description["best_iter"], description["score"]
 
-    def go_on(self, options):
+    def go_on(self, **options):
         """Take up what may change between two trainings.
 
         Parameters
         ----------
-        options : object
-            Has the net's own parameters as attributes.
+        **options : dict
+            Parameters of the net.
         """
-        names = "batch_size max_epochs lr n_discriminator_steps gradient_penalty augmentation"
-        for name in [*names.split(), "ema_decay"]:
-            setattr(self, name, getattr(options, name))
-        self.iterator_train__n_batches = options.steps_per_epoch
+        vars(self).update(options)
         for name in self._both_optimizers:
             for group in getattr(self, name).param_groups:
                 group["lr"] = self.lr

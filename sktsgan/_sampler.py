@@ -20,7 +20,15 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from sktsgan import losses
 from sktsgan._arrays import in_memory, mapped, take
 from sktsgan._chunks import sample_in_chunks
-from sktsgan._net import AdversarialNet, BestByMMD, Checkpoint, Progress, ScaledRows, check_device
+from sktsgan._net import (
+    AdversarialNet,
+    BestByMMD,
+    Checkpoint,
+    Progress,
+    ScaledRows,
+    check_device,
+    is_cpu,
+)
 from sktsgan._private import (
     BoundedRows,
     PrivateNet,
@@ -48,6 +56,16 @@ from sktsgan.networks import ConvDiscriminator, LSTMGenerator
 _FEW_ROWS = 20
 # More held-out rows would cost time and make the MMD hardly steadier.
 _MAX_HELD_OUT = 500
+
+# Parameters of training that may have other values where it goes on.
+_MAY_CHANGE = (
+    "max_epochs",
+    "lr",
+    "n_discriminator_steps",
+    "gradient_penalty",
+    "augmentation",
+    "ema_decay",
+)
 
 _LOSSES = {
     name: getattr(losses, name)
@@ -120,9 +138,9 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
     steps_per_epoch : int or None, default=100
         Generator steps of an epoch, after which the held-out MMD is measured. None means one
         pass over as many rows as there are.
-    batch_size : int, default=64
+    batch_size : int or "auto", default="auto"
         Rows of a batch, classes in equal shares; where several processes train together, that of
-        each of them.
+        each of them. "auto" takes 64, and 256 on a card, which fewer do not fill.
     lr : float, default=1e-3
         Learning rate of both networks' Adam optimizers.
     betas : tuple of two floats, default=(0.0, 0.99)
@@ -298,7 +316,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         "gradient_penalty": [Interval(numbers.Real, 0, None, closed="left")],
         "max_epochs": [Interval(numbers.Integral, 1, None, closed="left")],
         "steps_per_epoch": [Interval(numbers.Integral, 1, None, closed="left"), None],
-        "batch_size": [Interval(numbers.Integral, 1, None, closed="left")],
+        "batch_size": [Interval(numbers.Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "lr": [Interval(numbers.Real, 0, None, closed="neither")],
         "betas": [tuple, list],
         "n_discriminator_steps": [Interval(numbers.Integral, 1, None, closed="left")],
@@ -344,7 +362,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         gradient_penalty=1.0,
         max_epochs=20,
         steps_per_epoch=100,
-        batch_size=64,
+        batch_size="auto",
         lr=1e-3,
         betas=(0.0, 0.99),
         n_discriminator_steps=1,
@@ -745,7 +763,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
                 "budget is spent. Call 'fit' without 'warm_start' to begin anew."
             )
         if self._is_private:
-            check_private(self, len(X), accumulate)
+            check_private(self, len(X), self._choose_batch_size(device), accumulate)
         vars(self).pop("synthetic_mask_", None)  # of rows that went before
         signals = as_signals(X, self.n_channels)
         if not go_on:
@@ -851,7 +869,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
             *([("checkpoint", Checkpoint(path, run))] if path else []),
         ]
         if net.initialized_:
-            net.go_on(self)
+            net.go_on(**self._training_options(device))
         rows = np.flatnonzero(np.isin(labels, own))
         rows = np.setdiff1d(rows, np.concatenate(list(held_out.values())))
         rows = rows[processes.shard(labels[rows])]
@@ -896,19 +914,25 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
             partial(self._choose_generator(), **shape),
             discriminator=partial(self._choose_discriminator(), **shape),
             criterion=loss if callable(loss) else _LOSSES[loss],
-            gradient_penalty=self.gradient_penalty,
-            n_discriminator_steps=self.n_discriminator_steps,
             betas=tuple(self.betas),
-            augmentation=self.augmentation,
-            ema_decay=self.ema_decay,
             seed=seed,
-            lr=self.lr,
-            batch_size=self.batch_size,
-            max_epochs=self.max_epochs,
-            iterator_train__n_batches=self.steps_per_epoch,
             device=device,
             verbose=0,
+            **self._training_options(device),
         )
+
+    def _training_options(self, device):
+        """Collect what may change from one training of a net to the next."""
+        return {
+            "batch_size": self._choose_batch_size(device),
+            "iterator_train__n_batches": self.steps_per_epoch,
+            **{name: getattr(self, name) for name in _MAY_CHANGE},
+        }
+
+    def _choose_batch_size(self, device):
+        if self.batch_size != "auto":
+            return self.batch_size
+        return 64 if is_cpu(device) or self._is_private else 256
 
     def _choose_generator(self):
         if callable(self.generator):

@@ -8,9 +8,11 @@ Run from the project's root; what is compared is timed in one run, in turn, on a
     python examples/benchmarks/training.py memory    # 1e6 memory-mapped rows, read and written
     python examples/benchmarks/training.py jobs      # cross-validation in two processes
     python examples/benchmarks/training.py imports   # start-up
+    python examples/benchmarks/training.py card      # on a CUDA card, against the CPU
 
-``quality`` takes real normal beats where ``$SKTSGAN_DATA`` names them. ``growth`` writes a table
-and a picture beside the documentation. Times are those of this machine; the ratios are what counts.
+``quality`` and ``card`` take real beats where ``$SKTSGAN_DATA`` names them. ``growth`` writes a
+table and a picture beside the documentation. Times are those of this machine; the ratios are what
+counts.
 """
 
 import argparse
@@ -30,6 +32,7 @@ import torch
 from mmd import in_turn
 from seed import BATCH_SIZE, Seed
 from skorch.callbacks import Callback
+from tasks import scarce
 
 from sktsgan import StaGANSampler
 from sktsgan.datasets import fetch_mitbih, make_heartbeats
@@ -262,6 +265,33 @@ def compare_imports():
     )
 
 
+def compare_card(device="cuda"):
+    """A row's share of a step, sampling, and the default `fit_resample`, on both."""
+    if "SKTSGAN_DATA" in os.environ:
+        split = scarce(0)
+        beats = split.X_train, split.y_train
+    else:
+        beats = make_heartbeats(4500, weights=[0.93, 0.03, 0.03, 0.01], random_state=0)
+    figures = {"step, ms": [], "step, us a row": [], "sampling, us a beat": [], "fit, s": []}
+    for where in ("cpu", device):
+        clock = Clock()
+        options = {"device": where, "max_epochs": 1, "validation_fraction": 0}
+        sampler = StaGANSampler(callbacks=[clock], random_state=0, **options)
+        sampler.fit(*noise(2000, 187, n_classes=4))
+        # a card is waited for every 25 steps, so that only their mean is its own
+        step = float(np.mean(clock.seconds[25:]))
+        n_rows = 20_000 if where == "cpu" else 1_000_000
+        seconds = in_turn(partial(sampler.sample, n_rows, random_state=0), repeats=3)[0]
+        start = time.perf_counter()
+        StaGANSampler(device=where, random_state=0).fit_resample(*beats)
+        fit = time.perf_counter() - start
+        row = (1e3 * step, 1e6 * step / sampler.net_.batch_size, 1e6 * seconds / n_rows, fit)
+        for name, value in zip(figures, row, strict=True):
+            figures[name].append(value)
+    for name, (on_cpu, on_card) in figures.items():
+        print(f"{name}: cpu {on_cpu:.3g}, {device} {on_card:.3g}, {on_cpu / on_card:.1f} times")
+
+
 WHAT = {
     "step": compare_steps,
     "quality": compare_quality,
@@ -269,6 +299,7 @@ WHAT = {
     "memory": compare_memory,
     "jobs": compare_jobs,
     "imports": compare_imports,
+    "card": compare_card,
 }
 
 
