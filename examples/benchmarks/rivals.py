@@ -84,16 +84,16 @@ def _check_possible(name, n_channels, n_rare):
 
 
 class TimeLimit(Callback):
-    """End training after some seconds, as Ctrl-C would."""
+    """End training after some seconds of a core, as Ctrl-C would: others may keep it busy."""
 
     def __init__(self, seconds):
         self.seconds = seconds
 
     def on_train_begin(self, net, **kwargs):
-        self.start_ = time.perf_counter()
+        self.start_ = time.process_time()
 
     def on_batch_end(self, net, **kwargs):
-        if time.perf_counter() - self.start_ > self.seconds:
+        if time.process_time() - self.start_ > self.seconds:
             raise KeyboardInterrupt
 
 
