@@ -21,7 +21,8 @@ from rivals import ORIGINAL_RECIPE, STAGAN
 from scipy.stats import studentized_range, wilcoxon
 
 FIGURES = ["macro F1", "balanced accuracy"]
-REAL = [task for task in TASKS if not task.startswith(("simulated", "sines", "small"))]
+FEW = [task for task in TASKS if task.startswith("few")]
+SIMULATED = [task for task in TASKS if task.startswith(("simulated", "sines", "small"))]
 # MiniRocket is reported, and left out of the means: it needs a package that is not always there
 FOUR = ["random forest", "logistic regression", "1-NN", "CNN"]
 
@@ -39,9 +40,10 @@ def main():
     for task, table in confirmed.groupby("task"):
         write(tabulate(table), folder, f"{task} confirmed")
     complete = with_common_seeds(chosen)
-    is_real = complete["task"].isin(REAL)
-    write(overview(complete[is_real]), folder, "overview real")
-    write(overview(complete[~is_real]), folder, "overview simulated")
+    tasks = {"few": FEW, "simulated": SIMULATED}
+    tasks["real"] = [task for task in TASKS if task not in FEW + SIMULATED]
+    for name, own in tasks.items():
+        write(overview(complete[complete["task"].isin(own)]), folder, f"overview {name}")
     write(against_original(chosen), folder, "original recipe")
     write(compare(chosen), folder, "wilcoxon")
     for figure in FIGURES:
