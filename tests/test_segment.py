@@ -31,6 +31,25 @@ def test_thinning_keeps_the_shape():
         np.testing.assert_allclose(beat, expected, atol=0.01)
 
 
+@pytest.mark.parametrize(("fs", "target_fs"), [(359.88, 180), (360, 77.7), (1000, 333.3333)])
+def test_peaks_stay_in_place_for_hours(fs, target_fs):
+    peaks = np.rint(np.arange(1, 3599) * fs).astype(int)
+    signal = np.zeros(int(3600 * fs))
+    signal[peaks] = 1
+    beats, _ = segment_beats(signal, peaks, fs=fs, target_fs=target_fs)
+    # a peak may lie between two samples
+    assert np.abs(beats.argmax(axis=1) - round(0.3 * target_fs)).max() <= 1
+
+
+def test_offset_does_not_ring_at_the_ends(rng):
+    signal = np.cumsum(rng.normal(size=3600))
+    beats, _ = segment_beats(signal, [108, 3450], fs=360, target_fs=180)
+    offset, _ = segment_beats(signal + 1024, [108, 3450], fs=360, target_fs=180)
+    np.testing.assert_allclose(offset, beats + 1024, atol=1e-3)
+    flat, _ = segment_beats(np.full(3600, 1024.0), [108], fs=360, target_fs=180)
+    np.testing.assert_allclose(flat, 1024, rtol=1e-6)
+
+
 def test_no_peaks():
     beats, kept = segment_beats(np.zeros(500), [], fs=180)
     assert beats.shape == (0, 128)
@@ -47,7 +66,9 @@ def test_no_peaks():
         ({"peaks": [4, 500]}, "'peaks' must lie between 0 and 499.* Got 500"),
         ({"peaks": [-1]}, "'peaks' must lie between 0 and 499.* Got -1"),
         ({"fs": 0}, "'fs' must be a frequency above 0 in Hz. Got 0"),
+        ({"fs": None}, "'fs' must be a frequency"),
         ({"target_fs": -5}, "'target_fs' must be a frequency"),
+        ({"target_fs": 0}, "'target_fs' must be a frequency"),
         ({"window": (0, 0.001)}, "'window' must be two lengths"),
     ],
 )

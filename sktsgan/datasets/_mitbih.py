@@ -13,7 +13,7 @@ import numpy as np
 from sklearn.utils import Bunch
 
 from sktsgan._extras import import_extra
-from sktsgan.datasets._segment import segment_beats
+from sktsgan.datasets._segment import check_frequency, segment_beats
 
 _URL = "https://physionet.org/files/mitdb/1.0.0/"
 _TIMEOUT = 30  # seconds without an answer
@@ -193,6 +193,7 @@ def fetch_mitbih(
         raise ValueError(f"'n_leads' must be 1 or 2. Got {n_leads!r}.")
     if as_frame and n_leads != 1:
         raise ValueError("'as_frame' must be False with 'n_leads=2'. Got True.")
+    check_frequency(fs, "fs")
     records = _check_records(subset, paced)
     folder = _find_records(data_home, records, download_if_missing)
     parts = [_read_beats(folder, name, n_leads, fs, window) for name in records]

@@ -20,7 +20,8 @@ def segment_beats(signal, peaks, *, fs, target_fs=None, window=(0.3, 0.41)):
         Sampling frequency of `signal`, in Hz.
     target_fs : float, default=None
         Sampling frequency of the beats, in Hz; by default that of `signal`. The recording is
-        low-pass filtered before it is thinned.
+        low-pass filtered before it is thinned. Of frequencies without a ratio of whole numbers
+        below 10,000 the nearest with one is taken.
     window : tuple of float, default=(0.3, 0.41)
         Seconds before and after the peak. The sample at the peak counts to the second part.
 
@@ -61,24 +62,49 @@ def segment_beats(signal, peaks, *, fs, target_fs=None, window=(0.3, 0.41)):
     if not np.isfinite(signal).all():
         raise ValueError("'signal' must be finite. Got NaN or infinity; cut such parts out.")
     peaks = _check_peaks(peaks, signal.shape[-1])
-    for name, value in {"fs": fs, "target_fs": target_fs or fs}.items():
-        if not (isinstance(value, numbers.Real) and 0 < value < np.inf):
-            raise ValueError(f"'{name}' must be a frequency above 0 in Hz. Got {value!r}.")
-    target_fs = target_fs or fs
+    check_frequency(fs, "fs")
+    target_fs = fs if target_fs is None else check_frequency(target_fs, "target_fs")
     before, after = (round(seconds * target_fs) for seconds in window)
     if before < 0 or after < 0 or before + after < 2:
         raise ValueError(
             "'window' must be two lengths in seconds of at least two time points together. "
             f"Got {window!r} at {target_fs} Hz."
         )
-    if target_fs != fs:
-        ratio = Fraction(target_fs / fs).limit_denominator(1000)
-        signal = resample_poly(signal, ratio.numerator, ratio.denominator, axis=-1)
-    centers = np.rint(peaks * (target_fs / fs)).astype(int)
+    ratio = Fraction(target_fs / fs).limit_denominator(10_000)
+    if ratio != 1:
+        # a line through both ends is taken off meanwhile, as the filter sees zeros beyond them
+        signal = resample_poly(signal, ratio.numerator, ratio.denominator, axis=-1, padtype="line")
+    # the ratio that was taken: over an hour the least difference would be many beats
+    centers = np.rint(peaks * float(ratio)).astype(int)
     kept = np.flatnonzero((centers >= before) & (centers + after <= signal.shape[-1]))
     places = centers[kept][:, None] + np.arange(-before, after)
     beats = signal[..., places].astype(np.float32)
     return (beats if signal.ndim == 1 else np.moveaxis(beats, 0, 1).copy()), kept
+
+
+def check_frequency(value, name):
+    """Return a sampling frequency, or say that it is none.
+
+    Parameters
+    ----------
+    value : float
+        In Hz.
+    name : str
+        The argument's name.
+
+    Returns
+    -------
+    float
+        The same.
+
+    Raises
+    ------
+    ValueError
+        If it is not a number above 0.
+    """
+    if not (isinstance(value, numbers.Real) and 0 < value < np.inf):
+        raise ValueError(f"'{name}' must be a frequency above 0 in Hz. Got {value!r}.")
+    return value
 
 
 def _check_peaks(peaks, n_samples):
