@@ -42,12 +42,20 @@ from sktsgan._selection import (
     Detail,
     NeighborSelection,
     Variation,
+    distinct,
     interpolate_rows,
     jittered,
     nearest_within,
     select_rows,
 )
-from sktsgan._signals import SignalScaler, as_signals, check_finite, check_kind, check_not_ragged
+from sktsgan._signals import (
+    SignalScaler,
+    as_signals,
+    check_finite,
+    check_kind,
+    check_not_ragged,
+    whole_columns,
+)
 from sktsgan._store import digest_rows
 from sktsgan._threads import fixed_order
 from sktsgan.networks import ConvDiscriminator, LSTMGenerator
@@ -221,7 +229,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
     classes_ : ndarray of shape (n_classes,)
         The labels.
     sampling_strategy_ : dict
-        Rows to make, by label.
+        Rows to make, by label; none where those of ``partial_fit`` cannot be balanced so.
     net_ : AdversarialNet, dict or None
         The trained net, a :class:`skorch.NeuralNet`. With `conditioning="per_class"`, and in
         `history_`, `best_iter_` and `best_score_` too, a dict by label. None where every class
@@ -464,13 +472,10 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
 
     def _start_rng(self):
         """Return one source of randomness for all processes, which a checkpoint may wind back."""
-        rng = check_random_state(self.random_state)
-        if self.random_state is None and self.checkpoint is not None:
-            rng = np.random.RandomState()
-        return Processes.joined().of_first(rng)
+        return Processes.joined().of_first(_own_rng(self.random_state))
 
     def _goes_on(self):
-        return self.warm_start and hasattr(self, "_nets")
+        return self.warm_start and hasattr(self, "net_")
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, classes=None):
@@ -503,7 +508,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         X, y = mapped(X), in_memory(y)
         check_kind(X, y)
         check_classification_targets(y)
-        go_on = hasattr(self, "_nets")
+        go_on = hasattr(self, "net_")
         X, y, _ = self._check_X_y(X, y, reset=not go_on)
         if go_on and classes is not None and not np.array_equal(np.unique(classes), self.classes_):
             raise ValueError(
@@ -512,11 +517,12 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
             )
         self._train(X, y, self._start_rng(), classes=classes, go_on=go_on, accumulate=True)
         seen = np.repeat(self.classes_, self._counts)
-        self.sampling_strategy_ = {}
-        if np.count_nonzero(self._counts) > 1:
+        try:
             self.sampling_strategy_ = check_sampling_strategy(
                 self.sampling_strategy, seen, self._sampling_type
             )
+        except ValueError:  # one class as yet, or more rows than were to be made
+            self.sampling_strategy_ = {}
         return self
 
     def sample(self, n_samples=1, *, y=None, random_state=None, chunks=None):
@@ -558,7 +564,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
             If `chunks` is given without Dask (extra ``distributed``).
         """
         check_is_fitted(self, "net_")
-        rng = check_random_state(self.random_state if random_state is None else random_state)
+        rng = _own_rng(self.random_state if random_state is None else random_state)
         if y is None:
             _check_number("n_samples", n_samples)
             labels = given = None
@@ -634,6 +640,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
 
     def _build_lenders(self, rows, labels, rng):
         """Prepare what real rows give to new ones: votes, variation and fine detail."""
+        rows, labels = distinct(rows, labels)
         largest = np.bincount(labels).argmax()
         variation = Variation(rows[labels == largest], rng) if self.variation else None
         detail = Detail(rows, self.detail_fraction) if self.detail_fraction else None
@@ -679,12 +686,21 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
             return self._scaled(self._as_given(self._unflattened(draw(n)))).reshape(n, -1)
 
         asks_votes = self.selection == "neighbors" and index not in self._few_rows
-        rows, n_right = select_rows(draw_rows, n_rows, index, judge, rng if asks_votes else None)
-        if n_right < n_rows:
+        rows, n_right, n_copies = select_rows(
+            draw_rows, n_rows, index, judge, rng if asks_votes else None
+        )
+        label = _plain(self.classes_[index])
+        if n_copies:
             warnings.warn(
-                f"Only {n_right} of the {n_rows} rows drawn for class "
-                f"{_plain(self.classes_[index])!r} passed the selection; the best of the others "
-                "follow them. Train longer, or set 'selection=None'.",
+                f"{n_copies} of the {n_rows} rows made for class {label!r} are near-copies of "
+                "real rows, as nothing else came out. Give rows of finer values or more variety.",
+                stacklevel=2,
+            )
+        elif n_right < n_rows:
+            warnings.warn(
+                f"Only {n_right} of the {n_rows} rows drawn for class {label!r} passed the "
+                "selection; the best of the others follow them. Train longer, or set "
+                "'selection=None'.",
                 stacklevel=2,
             )
         return self._as_given(self._unflattened(rows))
@@ -705,7 +721,11 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
                 f"n_timepoints). Got {np.ndim(X)} axes."
             )
         y, binarize_y = check_target_type(y, indicate_one_vs_all=True)
+        reset = reset and not self._goes_on()
+        whole = whole_columns(X)
         X, y = validate_data(self, X=X, y=y, reset=reset, allow_nd=True, ensure_all_finite=False)
+        if reset:
+            self._whole = whole
         if X.dtype.kind not in "fiu":
             X = X.astype(np.float64)
         first, part = Processes.joined().part(X)
@@ -774,19 +794,15 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
             some = take(signals, np.linspace(0, len(signals) - 1, 9).astype(int))
             processes.check_same([signals.shape, digest_rows(labels), some.tobytes()])
         counts = np.bincount(labels, minlength=len(self.classes_))
-        self._counts = self._counts + counts if accumulate else counts
+        all_counts = self._counts + counts if accumulate else counts
         few_rows = _FEW_ROWS
         if self._is_private:  # sizes of classes and rows of small ones are not kept
-            self._counts, few_rows = np.ones_like(counts), 0
+            all_counts, few_rows = np.ones_like(counts), 0
         if accumulate and self._few_rows:
             signals, labels = self._with_few_rows(signals, labels)
             counts = np.bincount(labels, minlength=len(self.classes_))
         known = np.isin(np.arange(len(counts)), list(self._nets))
         few = np.flatnonzero((counts > 0) & (counts < few_rows) & ~known)
-        self._few_rows = {
-            int(label): self._scaler.scaled(take(signals, np.flatnonzero(labels == label)))
-            for label in few
-        }
         for label in few:
             self._warn_of_few_rows(self.classes_[label], counts[label])
         learned = np.flatnonzero((counts >= few_rows) | (known & (counts > 0)))
@@ -800,6 +816,12 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         nets = dict(self._nets)
         for (_, own), net in zip(groups, self._run(trainings), strict=True):
             nets.update(dict.fromkeys(own.tolist(), net))
+        # only now, so that a call that fails changes nothing
+        self._counts = all_counts
+        self._few_rows = {
+            int(label): self._scaler.scaled(take(signals, np.flatnonzero(labels == label)))
+            for label in few
+        }
         self._set_results(nets)
 
     def _begin(self, X, signals, classes):
@@ -931,21 +953,25 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
 
     def _choose_batch_size(self, device):
         if self.batch_size != "auto":
-            return self.batch_size
+            return int(self.batch_size)
         return 64 if is_cpu(device) or self._is_private else 256
 
     def _choose_generator(self):
         if callable(self.generator):
             return self.generator
+        sizes = (
+            "latent_dim",
+            "noise_dim",
+            "hidden_size",
+            "n_layers",
+            "samples_per_step",
+            "head_channels",
+        )
+        # of a search over an array they are numpy's, which torch does not take
         return partial(
             LSTMGenerator,
-            latent_dim=self.latent_dim,
-            noise_dim=self.noise_dim,
-            hidden_size=self.hidden_size,
-            n_layers=self.n_layers,
             bidirectional=self.generator == "bilstm",
-            samples_per_step=self.samples_per_step,
-            head_channels=self.head_channels,
+            **{name: int(getattr(self, name)) for name in sizes},
         )
 
     def _choose_discriminator(self):
@@ -1008,6 +1034,8 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         X = self._scaler.restored(signals).reshape(len(signals), *self._row_shape)
         if self._dtype.kind in "iu":
             X = np.rint(X)
+        elif self._whole is not None:
+            X = np.where(self._whole, np.rint(X), X)
         limits = np.iinfo(self._dtype) if self._dtype.kind in "iu" else np.finfo(self._dtype)
         return np.clip(X, limits.min, limits.max).astype(self._dtype)
 
@@ -1016,6 +1044,11 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         tags.input_tags.sparse = False
         tags.input_tags.three_d_array = True
         return tags
+
+
+def _own_rng(random_state):
+    """Return a source of randomness; None takes a new one, as numpy's global one is not ours."""
+    return np.random.RandomState() if random_state is None else check_random_state(random_state)
 
 
 def _check_number(name, number):

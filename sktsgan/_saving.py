@@ -65,6 +65,7 @@ class SavingMixin:
             "parameters": self.get_params(deep=False) | {"checkpoint": None},
             "classes": self.classes_,
             "dtype": self._dtype,
+            "whole": self._whole,
             "row_shape": list(self._row_shape),
             "signal_shape": list(self._signal_shape),
             "sampling_strategy": dict(self.sampling_strategy_),
@@ -134,13 +135,15 @@ class SavingMixin:
 
     def _set_description(self, manifest, tensors):
         """Set what is known of the rows; each size in it has its counterpart in the tensors."""
+        manifest = {"whole": None} | manifest  # which files of earlier versions do not have
         kinds = {"classes": np.ndarray, "dtype": np.dtype, "sampling_strategy": dict}
         kinds |= {"n_features_in": int, "feature_names_in": np.ndarray | None, "nets": dict}
+        kinds |= {"whole": np.ndarray | None}
         for name, kind in kinds.items():
             if not isinstance(manifest[name], kind):
                 raise ValueError(f"its {name} is of another kind")
         self.classes_ = manifest["classes"]
-        self._dtype = manifest["dtype"]
+        self._dtype, self._whole = manifest["dtype"], manifest["whole"]
         self._row_shape = tuple(manifest["row_shape"])
         self._signal_shape = tuple(manifest["signal_shape"])
         self.sampling_strategy_ = manifest["sampling_strategy"]
@@ -160,6 +163,10 @@ class SavingMixin:
             0 < size == math.prod(self._row_shape) <= _MAX_VALUES
             and all(isinstance(part, int) and part > 0 for part in self._signal_shape)
             and self._dtype.kind in "fiu"
+            and (
+                self._whole is None
+                or (self._whole.shape == self._row_shape and self._whole.dtype == bool)
+            )
             and self._counts.shape == (n_classes,)
             and self._counts.min() >= 0
             and self._scaler.center.shape == self._scaler.scale.shape == (n_channels, 1)

@@ -26,6 +26,28 @@ _MAX_DONORS = 5000
 _MAX_ROUNDS = 8
 
 
+def distinct(X, y):
+    """Leave out rows that are in a class already: among copies, a row has itself for neighbours.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        Rows.
+    y : ndarray of int of shape (n_samples,)
+        Their classes.
+
+    Returns
+    -------
+    X : ndarray of shape (n_distinct, n_features)
+        The others, in their order.
+    y : ndarray of int of shape (n_distinct,)
+        Their classes.
+    """
+    _, first = np.unique(np.column_stack([X, y.astype(X.dtype)]), axis=0, return_index=True)
+    first.sort()
+    return X[first], y[first]
+
+
 class NeighborSelection:
     """Judge rows by the real rows around them.
 
@@ -53,8 +75,10 @@ class NeighborSelection:
 
     def judge(self, X, label):
         """Return the votes for `label` and the distance to the nearest real row, by row."""
-        distances, indices = self.neighbors.kneighbors(X)
-        return (self.y[indices] == label).mean(axis=1), distances[:, 0]
+        indices = self.neighbors.kneighbors(X, return_distance=False)
+        # subtracted, as a search by products leaves a rounded zero to the row itself
+        distances = np.linalg.norm(X - self.X[indices[:, 0]], axis=1)
+        return (self.y[indices] == label).mean(axis=1), distances
 
 
 def select_rows(draw, n_rows, label, selection, rng=None):
@@ -81,9 +105,11 @@ def select_rows(draw, n_rows, label, selection, rng=None):
     n_right : int
         How many of them passed. Where the rounds are over, the best of the others follow:
         those with most votes, and copies last.
+    n_copies : int
+        How many of them are near-copies.
     """
     if not n_rows:
-        return np.empty((0, selection.X.shape[1]), dtype=selection.X.dtype), 0
+        return np.empty((0, selection.X.shape[1]), dtype=selection.X.dtype), 0, 0
     copy_distance = selection.copy_distance(label)
     kept, rest, rest_votes = [], [], []
     n_kept, n_drawn = 0, 0
@@ -102,9 +128,12 @@ def select_rows(draw, n_rows, label, selection, rng=None):
         n_kept, n_drawn = n_kept + right.sum(), n_drawn + n_wanted
         if n_kept >= n_rows or n_kept < 0.02 * n_drawn:
             break
-    best = np.argsort(-np.concatenate(rest_votes), kind="stable")
+    rest_votes = np.concatenate(rest_votes)
+    best = np.argsort(-rest_votes, kind="stable")
     rows = np.concatenate([*kept, np.concatenate(rest)[best]])
-    return rows[:n_rows], min(int(n_kept), n_rows)
+    n_right = min(int(n_kept), n_rows)
+    n_copies = np.count_nonzero(rest_votes[best][: n_rows - n_right] < 0)
+    return rows[:n_rows], n_right, n_copies
 
 
 class Variation:

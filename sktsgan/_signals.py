@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from sktsgan._arrays import in_parts
 from sktsgan._processes import ALONE
@@ -113,6 +114,36 @@ def check_kind(X, y):
             raise TypeError(
                 f"'y' must hold labels of one kind. Got {' and '.join(kinds)}; use strings."
             )
+
+
+def whole_columns(X):
+    """Say which columns of a DataFrame hold whole numbers, to which new rows are rounded.
+
+    Parameters
+    ----------
+    X : array-like
+        Rows as they were given.
+
+    Returns
+    -------
+    ndarray of bool of shape (n_features,) or None
+        None where none does, and where `X` is no DataFrame.
+
+    Raises
+    ------
+    TypeError
+        If a column holds what new rows could not: truth values or categories.
+    """
+    if not isinstance(X, pd.DataFrame):
+        return None
+    for name, dtype in X.dtypes.items():
+        if dtype.kind == "b" or isinstance(dtype, pd.CategoricalDtype):
+            raise TypeError(
+                f"X must have columns of numbers. Got {dtype} in column {name!r}; convert it "
+                "with X.astype(float)."
+            )
+    whole = np.array([dtype.kind in "iu" for dtype in X.dtypes])
+    return whole if whole.any() else None
 
 
 def check_finite(X, first=0):

@@ -28,6 +28,39 @@ def test_partial_fit_goes_on(quick, beats):
     )
 
 
+def test_a_first_call_that_fails_is_none(quick, beats):
+    sampler = quick()
+    with pytest.raises(ValueError, match="'y' must hold classes of the first call"):
+        sampler.partial_fit(*beats, classes=["N"])
+    with pytest.raises(ValueError, match="'kernel_size' must be odd"):
+        sampler.set_params(kernel_size=4).partial_fit(beats[0][:, :30], beats[1])
+    sampler.set_params(kernel_size=5).partial_fit(*beats, classes=["F", "N", "V"])
+    assert sampler.n_iter_ == 6
+    assert sampler._counts.sum() == len(beats[0])
+
+
+def test_a_call_that_fails_changes_nothing(quick, beats):
+    X, y = beats
+    sampler = quick(warm_start=True).fit(X, y)
+    with pytest.raises(ValueError, match="is expecting 64 features"):
+        sampler.fit(X[:, :16], y)
+    with pytest.raises(ValueError, match="'kernel_size' must be odd|'betas' must be"):
+        sampler.set_params(betas=(0, 1), warm_start=False).partial_fit(X, y)
+    sampler.set_params(betas=(0, 0.99)).partial_fit(X, y)
+    assert sampler._counts.sum() == 2 * len(X)
+
+
+@pytest.mark.parametrize("strategy", [{"V": 100}, 0.5])
+def test_partial_fit_may_outgrow_the_strategy(quick, beats, strategy):
+    sampler = quick(sampling_strategy=strategy).partial_fit(beats[0][:460], beats[1][:460])
+    rare = np.flatnonzero(beats[1] != "N")
+    sampler.partial_fit(beats[0], beats[1])
+    for _ in range(4):
+        sampler.partial_fit(beats[0][rare], beats[1][rare])
+    assert sampler.n_iter_ == 36
+    assert sampler.sampling_strategy_ == {}
+
+
 def test_partial_fit_learns(beats):
     X, y = beats
     sampler = StaGANSampler(

@@ -162,6 +162,56 @@ def test_no_copies(beats, trained, selection):
     assert_no_copies(X, X_resampled[sampler.synthetic_mask_])
 
 
+def test_no_copies_of_rows_that_are_there_again(quick, beats):
+    X, y = beats
+    sampler = quick()
+    X_resampled, _ = sampler.fit_resample(np.repeat(X, 7, axis=0), np.repeat(y, 7))
+    assert_no_copies(X, X_resampled[sampler.synthetic_mask_])
+
+
+def test_copies_that_could_not_be_avoided_are_counted(quick):
+    X = np.repeat([[0, 1, 0, 0, 0], [0, 0, 1, 0, 0]], [60, 30], axis=0)
+    with pytest.warns(UserWarning, match="made for class 1 are near-copies of real rows"):
+        quick().fit_resample(X, np.repeat([0, 1], [60, 30]))
+
+
+def test_whole_columns_of_a_frame_are_rounded(quick, beats, tmp_path):
+    frame = pd.DataFrame(np.rint(100 * beats[0]).astype(int))
+    frame[5] = frame[5].astype("Int64")
+    frame[6] += 0.25
+    sampler = quick()
+    X_resampled, _ = sampler.fit_resample(frame, beats[1])
+    assert (X_resampled.dtypes == frame.dtypes).all()
+    new, _ = sampler.sample(300, random_state=0)
+    assert (np.delete(new, 6, axis=1) % 1 == 0).all()
+    assert (new[:, 6] % 1 != 0).any()
+    # to the nearest number, not the one nearer to 0
+    whole = quick(random_state=0).fit(frame.astype(float), beats[1]).sample(300, random_state=0)[0]
+    np.testing.assert_array_equal(np.delete(new - np.rint(whole), 6, axis=1), 0)
+    sampler.save(tmp_path / "sampler")
+    again = StaGANSampler.load(tmp_path / "sampler").sample(300, random_state=0)[0]
+    np.testing.assert_array_equal(again, new)
+
+
+@pytest.mark.parametrize("dtype", ["bool", "boolean", "category"])
+def test_columns_that_hold_no_numbers(quick, beats, dtype):
+    frame = pd.DataFrame(np.rint(beats[0]))
+    frame[3] = (frame[3] > 0).astype(dtype)
+    with pytest.raises(TypeError, match=r"must have columns of numbers. Got .* in column 3;"):
+        quick().fit_resample(frame, beats[1])
+
+
+def test_numbers_of_numpy_are_numbers(quick, beats, tmp_path):
+    names = "latent_dim noise_dim hidden_size n_layers samples_per_step head_channels batch_size"
+    names = [*names.split(), "minibatch_features", "max_epochs", "steps_per_epoch", "n_channels"]
+    sampler = quick(n_layers=1, samples_per_step=8, n_channels=1)
+    sampler.set_params(**{name: np.int64(getattr(sampler, name)) for name in names})
+    sampler.set_params(kernel_size=np.int64(3), lr=np.float32(1e-3)).fit(*beats)
+    sampler.save(tmp_path / "sampler")
+    X, _ = StaGANSampler.load(tmp_path / "sampler").sample(5, random_state=0)
+    np.testing.assert_array_equal(X, sampler.sample(5, random_state=0)[0])
+
+
 def test_interpolated_rows_without_variation_are_jittered(quick, beats):
     X, y = beats
     sampler = quick(interpolation_fraction=1.0, variation=0, sampling_strategy={"F": 140})
@@ -339,16 +389,18 @@ def test_threads_do_not_change_the_rows(quick, beats):
     np.testing.assert_array_equal(*rows)
 
 
-def test_global_generators_are_left_alone(quick, beats):
+@pytest.mark.parametrize("random_state", [None, 3])
+def test_global_generators_are_left_alone(quick, beats, random_state):
     random.seed(1)
     np.random.seed(1)
     torch.manual_seed(1)
-    before = random.getstate(), np.random.get_state()[1].copy(), torch.get_rng_state()
-    sampler = quick(random_state=3)
+    before = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    sampler = quick(random_state=random_state)
     sampler.fit_resample(*beats)
-    sampler.sample(5, random_state=0)
+    sampler.sample(5)
     assert random.getstate() == before[0]
-    np.testing.assert_array_equal(np.random.get_state()[1], before[1])
+    for part, other in zip(np.random.get_state(), before[1], strict=True):
+        np.testing.assert_array_equal(part, other)
     assert torch.equal(torch.get_rng_state(), before[2])
 
 

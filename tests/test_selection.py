@@ -8,6 +8,7 @@ from sktsgan._selection import (
     NeighborSelection,
     Variation,
     _even_starts,
+    distinct,
     interpolate_rows,
     jittered,
     nearest_within,
@@ -41,9 +42,9 @@ def test_rows_of_the_wrong_class_and_copies_are_left_out(selection, rng):
         ]
         return np.choose(rng.integers(3, size=n)[:, None], kinds)
 
-    rows, n_right = select_rows(draw, 200, 0, selection, np.random.RandomState(0))
+    rows, n_right, n_copies = select_rows(draw, 200, 0, selection, np.random.RandomState(0))
     assert rows.shape == (200, 4)
-    assert n_right == 200
+    assert (n_right, n_copies) == (200, 0)
     assert (rows.mean(axis=1) < 3).all()
     votes, distances = selection.judge(rows, 0)
     assert (votes > 0).all()
@@ -56,9 +57,10 @@ def test_the_best_of_the_others_where_too_few_pass(selection, rng):
         rows[0] = rng.normal(size=4)
         return rows
 
-    rows, n_right = select_rows(draw, 100, 0, selection, np.random.RandomState(0))
+    rows, n_right, n_copies = select_rows(draw, 100, 0, selection, np.random.RandomState(0))
     assert rows.shape == (100, 4)
     assert 1 <= n_right < 10
+    assert n_copies == 0
     assert (rows[:n_right].mean(axis=1) < 3).all()
 
 
@@ -66,9 +68,24 @@ def test_only_copies_to_choose_from(selection):
     def draw(n):
         return np.resize(selection.X[:1], (n, 4))
 
-    rows, n_right = select_rows(draw, 5, 0, selection)
+    rows, *numbers = select_rows(draw, 5, 0, selection)
     assert rows.shape == (5, 4)
-    assert n_right == 0
+    assert numbers == [0, 5]
+
+
+def test_a_copy_is_one_to_the_last_digit():
+    X = np.random.default_rng(0).normal(1000, 1, size=(40, 30)).astype(np.float32)
+    _, distances = NeighborSelection(X, np.zeros(40)).judge(X, 0)
+    assert (distances == 0).all()
+
+
+def test_what_is_there_twice_in_a_class_is_left_out(rng):
+    X = rng.normal(size=(30, 4))
+    y = rng.integers(2, size=30)
+    for again in (distinct(X, y), distinct(np.concatenate([X, X[:9]]), np.append(y, y[:9]))):
+        np.testing.assert_array_equal(again[0], X)
+        np.testing.assert_array_equal(again[1], y)
+    assert len(distinct(np.concatenate([X, X]), np.append(y, 1 - y))[0]) == 60
 
 
 def test_copy_distance_of_one_row():
