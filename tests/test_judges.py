@@ -284,10 +284,22 @@ def test_memorization_ratio(rng):
     assert ratios[0] == 0
     assert ratios[1] < 0.3
     assert 0.9 < ratios[3] < 1.1
-    # as many rows on both sides, however many there are
-    assert 0.8 < memorization_ratio(train, fresh, X_held_out=held_out[:60]) < 1.2
     assert memorization_ratio(train, held_out, X_held_out=held_out) == np.inf
     assert memorization_ratio(train, train, X_held_out=train) == 1
+
+
+@pytest.mark.parametrize(("n_train", "n_held_out"), [(600, 60), (60, 600), (9, 1), (1, 9)])
+@pytest.mark.parametrize("dtype", [np.float32, np.int16])
+def test_memorization_ratio_of_sets_that_differ_in_size(rng, n_train, n_held_out, dtype):
+    rows = (1000 * rng.normal(size=(5, 1500, 16)) + 10_000).astype(dtype)
+    ratios = [
+        memorization_ratio(X[:n_train], X[600:900], X_held_out=X[900 : 900 + n_held_out])
+        for X in rows
+    ]
+    assert np.mean(ratios) == pytest.approx(1, abs=0.05 if n_train + n_held_out > 20 else 0.3)
+    train, held_out = rows[0][:n_train], rows[0][900 : 900 + n_held_out]
+    assert memorization_ratio(train, train[:50], X_held_out=held_out) == 0
+    assert memorization_ratio(train, held_out[:50], X_held_out=held_out) == np.inf
 
 
 def test_membership_inference(rng):

@@ -222,8 +222,9 @@ def memorization_ratio(X_real, X_synthetic, *, X_held_out, random_state=0):
 
     Near 1 for synthetic rows that are as far from the rows that the generator has seen as from
     those that it has not; 0 for copies. Higher is better up to 1; a little above 1 is chance. The
-    larger set is thinned to as many rows as the smaller has, since the nearest of more rows is
-    nearer.
+    nearest of more rows is nearer: distances to the larger set are enlarged by as much as those to
+    its second nearest rows grow when it is thinned to as many rows as the smaller has. All rows
+    can have been copied, so that none is left out of the search itself.
 
     Parameters
     ----------
@@ -262,12 +263,21 @@ def memorization_ratio(X_real, X_synthetic, *, X_held_out, random_state=0):
     rng = check_random_state(random_state)
     n_rows = min(len(X_real), len(X_held_out))
     to_train, to_held_out = (
-        float(np.median(_distances(X[rng.permutation(len(X))[:n_rows]], X_synthetic, 1)))
-        for X in (X_real, X_held_out)
+        _usual_distance(X, X_synthetic, n_rows, rng) for X in (X_real, X_held_out)
     )
     if to_held_out == 0:
         return 1.0 if to_train == 0 else float("inf")
     return to_train / to_held_out
+
+
+def _usual_distance(X, queries, n_rows, rng):
+    """Median distance of queries to their nearest row, as if `X` had only `n_rows` of its rows."""
+    k = min(2, n_rows)
+    nearest = np.median(_exact_distances(X, queries, k), axis=0)
+    if not nearest[0] or len(X) == n_rows:
+        return nearest[0]
+    thinned = X[rng.permutation(len(X))[:n_rows]]
+    return nearest[0] * np.median(_exact_distances(thinned, queries, k)[:, -1]) / nearest[-1]
 
 
 def membership_inference_auc(
@@ -392,6 +402,15 @@ def _distances(X, queries, n_neighbors):
     """Distances from each query to its nearest rows of `X`."""
     index = NearestNeighbors(n_neighbors=n_neighbors).fit(X)
     return index.kneighbors(queries)[0]
+
+
+def _exact_distances(X, queries, n_neighbors):
+    """Distances by subtraction: a search by products leaves a rounded zero between equal rows."""
+    X, queries = X.astype(np.float64), queries.astype(np.float64)
+    index = NearestNeighbors(n_neighbors=n_neighbors).fit(X)
+    nearest = index.kneighbors(queries, return_distance=False)
+    differences = (queries - X[places] for places in nearest.T)
+    return np.stack([np.linalg.norm(part, axis=1) for part in differences], axis=1)
 
 
 def _forest(rng):
