@@ -109,7 +109,8 @@ def check_kind(X, y):
     if y.dtype.kind == "S":
         raise TypeError("'y' must hold strings or numbers. Got bytes; decode them.")
     if y.ndim == 1 and y.dtype.kind == "O":
-        kinds = sorted({type(label).__name__ for label in y})
+        plain = (label.item() if isinstance(label, np.generic) else label for label in y)
+        kinds = sorted({type(label).__name__ for label in plain})
         if len(kinds) > 1:
             raise TypeError(
                 f"'y' must hold labels of one kind. Got {' and '.join(kinds)}; use strings."

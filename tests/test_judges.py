@@ -355,6 +355,15 @@ def test_evaluate_sampler_with_patients_and_few_rows(trained, beats):
     assert np.isnan(table.loc["F", "mmd"])
 
 
+def test_evaluate_sampler_without_training_rows_of_a_class(trained, beats):
+    X, y = beats
+    y, seen = y[:, None], y == "N"
+    table = evaluate_sampler(trained, X, y, X_train=X[seen], y_train=y[seen], n_permutations=9)
+    assert table["memorization_ratio"].notna().to_dict() == {"F": False, "N": True, "V": False}
+    with pytest.raises(ValueError, match="'y_train' must be one for each row of X_train"):
+        evaluate_sampler(trained, X, y, X_train=X, y_train=y[:50])
+
+
 GOOD = np.random.default_rng(0).normal(size=(10, 3))
 
 

@@ -99,6 +99,12 @@ def test_embedding_of_few_rows(method, n_synthetic):
     assert display.points_synthetic["a"].shape == (n_synthetic, 2)
 
 
+def test_embedding_of_equal_rows():
+    X = np.tile(np.arange(8.0), (6, 1))
+    display = EmbeddingDisplay.from_arrays(X[:1], ["a"], X, ["a"] * 6, method="tsne")
+    assert not display.points_synthetic["a"].any()
+
+
 def test_five_classes_take_two_lines(rng):
     X, y = rng.normal(size=(50, 8)), np.repeat(range(5), 10)
     display = EmbeddingDisplay.from_arrays(X, y, X, y)
@@ -125,6 +131,15 @@ def test_training_curves_by_class(quick, beats):
     assert display.ax_.shape == (1, 1)
     with pytest.raises(ValueError, match=r"'label' must be one of \['F', 'N', 'V'\].*Got None"):
         TrainingCurveDisplay.from_estimator(sampler)
+
+
+def test_training_curves_where_some_calls_held_nothing_out(quick, beats):
+    sampler = quick().partial_fit(*beats)
+    few = np.r_[:12, 400:412]
+    sampler.set_params(validation_fraction=0).partial_fit(beats[0][few], beats[1][few])
+    display = TrainingCurveDisplay.from_estimator(sampler)
+    np.testing.assert_array_equal(np.isnan(display.mmd), [False, False, True, True])
+    assert display.ax_[1, 0].get_yscale() == "log"
 
 
 def test_training_that_did_not_happen(quick, beats):

@@ -212,6 +212,14 @@ def test_numbers_of_numpy_are_numbers(quick, beats, tmp_path):
     np.testing.assert_array_equal(X, sampler.sample(5, random_state=0)[0])
 
 
+def test_labels_may_be_strings_of_python_and_numpy(quick, beats):
+    y = beats[1].astype(object)
+    for i in range(0, len(y), 2):
+        y[i] = np.str_(y[i])
+    assert {type(label) for label in y} == {str, np.str_}
+    assert quick().fit(beats[0], y).classes_.tolist() == ["F", "N", "V"]
+
+
 def test_interpolated_rows_without_variation_are_jittered(quick, beats):
     X, y = beats
     sampler = quick(interpolation_fraction=1.0, variation=0, sampling_strategy={"F": 140})

@@ -115,6 +115,13 @@ def test_halving_search(quick, beats):
     assert search.best_params_["lr"] == 5e-3
 
 
+def test_labels_in_a_column(trained, beats):
+    X, y = beats
+    assert MMDScorer()(trained, X, y[:, None]) == MMDScorer()(trained, X, y)
+    with pytest.raises(ValueError, match=r"'y' must be one for each row of X, .* Got \(7,\)"):
+        MMDScorer()(trained, X, y[:7])
+
+
 def test_a_class_that_was_not_seen(quick, beats):
     X, y = beats
     sampler = quick().fit(X[y != "F"], y[y != "F"])

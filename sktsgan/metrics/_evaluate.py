@@ -79,6 +79,9 @@ def evaluate_sampler(
         raise ValueError("'X_train' and 'y_train' must both be given or neither. Got one.")
     X = np.asarray(X)
     y = check_groups(y, len(X), "X", "y")
+    if X_train is not None:
+        X_train = np.asarray(X_train)
+        y_train = check_groups(y_train, len(X_train), "X_train", "y_train")
     groups = None if groups is None else check_groups(groups, len(X), "X")
     rng = check_random_state(random_state)
     rows = {}
@@ -87,8 +90,8 @@ def evaluate_sampler(
         X_synthetic, _ = sampler.sample(y=np.full(len(own), label), random_state=rng)
         own_groups = None if groups is None else groups[own]
         rows[label] = _judge(X[own], X_synthetic, own_groups, n_permutations, rng)
-        if X_train is not None:
-            X_seen = np.asarray(X_train)[np.asarray(y_train) == label]
+        if X_train is not None and label in y_train:
+            X_seen = X_train[y_train == label]
             rows[label]["memorization_ratio"] = memorization_ratio(
                 X_seen, X_synthetic, X_held_out=X[own], random_state=rng
             )

@@ -85,7 +85,7 @@ def check_groups(groups, n_rows, rows, name="groups"):
 
     Parameters
     ----------
-    groups : array-like of shape (n_rows,)
+    groups : array-like of shape (n_rows,) or (n_rows, 1)
         Groups.
     n_rows : int
         Rows that they belong to.
@@ -105,6 +105,8 @@ def check_groups(groups, n_rows, rows, name="groups"):
         If their number differs.
     """
     groups = np.asarray(groups)
+    if groups.shape == (n_rows, 1):
+        groups = groups[:, 0]
     if groups.shape != (n_rows,):
         raise ValueError(
             f"'{name}' must be one for each row of {rows}, of shape ({n_rows},). "

@@ -4,10 +4,11 @@ import numbers
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_random_state, indexable
+from sklearn.utils import check_random_state
 
 from sktsgan._arrays import mapped
 from sktsgan.metrics._mmd import maximum_mean_discrepancy
+from sktsgan.metrics._rows import check_groups
 
 
 class MMDScorer(BaseEstimator):
@@ -102,7 +103,8 @@ class MMDScorer(BaseEstimator):
                 f"Got {self.n_samples!r}."
             )
         sampler, X = _find_sampler(estimator, X)
-        X, y = indexable(np.asarray(mapped(X)), np.asarray(y))
+        X = np.asarray(mapped(X))
+        y = check_groups(y, len(X), "X", "y")
         rng = check_random_state(self.random_state)
         labels, counts = np.unique(y, return_counts=True)
         estimates = {

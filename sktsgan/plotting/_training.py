@@ -98,10 +98,10 @@ class TrainingCurveDisplay:
         sizes = [len(epoch["batches"]) for epoch in epochs]
         names = ["discriminator_loss", "generator_loss"]
         losses = ([epoch[name] for epoch in epochs] for name in names)
-        mmd = [epoch["valid_mmd"] for epoch in epochs if "valid_mmd" in epoch]
-        return cls.from_arrays(
-            np.cumsum(sizes), *losses, mmd=mmd or None, best_iter=best_iter, **kwargs
-        )
+        mmd = None
+        if any("valid_mmd" in epoch for epoch in epochs):
+            mmd = [epoch.get("valid_mmd", np.nan) for epoch in epochs]
+        return cls.from_arrays(np.cumsum(sizes), *losses, mmd=mmd, best_iter=best_iter, **kwargs)
 
     @classmethod
     def from_arrays(
@@ -118,7 +118,7 @@ class TrainingCurveDisplay:
         generator_loss : array-like of shape (n_epochs,)
             Mean loss of the generator.
         mmd : array-like of shape (n_epochs,), default=None
-            Held-out MMD^2 at the end of the epoch.
+            Held-out MMD^2 at the end of the epoch; NaN where nothing was held out.
         best_iter : int, default=None
             The iteration of which the weights were kept.
         **kwargs : dict
@@ -178,7 +178,7 @@ class TrainingCurveDisplay:
         ax.plot(self.iterations, self.mmd, "o-", color="black", markersize=3)
         ax.set_ylabel("held-out MMD$^2$")
         # it falls by powers of ten, and may end a little below 0
-        if min(self.mmd) > 0:
+        if np.nanmin(self.mmd) > 0:
             ax.set_yscale("log")
         else:
             ax.set_yscale("symlog", linthresh=0.01)
