@@ -70,13 +70,36 @@ def release(X):
     X : ndarray or Tensor
         Rows, or a view of them; nothing is done where they are in memory.
     """
-    while isinstance(X, np.ndarray) and not isinstance(X, np.memmap):
-        X = X.base
+    X = _map_of(X)
     # what was written into a copy on write ("c") is in no file
-    if getattr(X, "_mmap", None) is None or X.mode == "c":
+    if X is None or X.mode == "c":
         return
     if hasattr(mmap, "MADV_DONTNEED"):
         X._mmap.madvise(mmap.MADV_DONTNEED)
+
+
+def is_private(X):
+    """Say whether rows are memory-mapped in a way that no other process can repeat.
+
+    Parameters
+    ----------
+    X : ndarray or Tensor
+        Rows, or a view of them.
+
+    Returns
+    -------
+    bool
+        Whether their file has no name, or what was written to them is not in it.
+    """
+    X = _map_of(X)
+    return X is not None and (X.filename is None or X.mode == "c")
+
+
+def _map_of(X):
+    """Return the memory-mapped array that rows are a view of, or None."""
+    while isinstance(X, np.ndarray) and not isinstance(X, np.memmap):
+        X = X.base
+    return X if getattr(X, "_mmap", None) is not None else None
 
 
 def is_chunked(X):

@@ -14,7 +14,7 @@ from skorch.history import History
 from torch.utils.data import Dataset
 from tqdm.auto import tqdm
 
-from sktsgan._arrays import take
+from sktsgan._arrays import is_private, take
 from sktsgan._processes import ALONE
 from sktsgan._store import write
 from sktsgan._threads import fixed_order, seeded, side_by_side
@@ -98,6 +98,12 @@ class ScaledRows(Dataset):
         parts = [self[places] for places in torch.arange(len(self)).split(_CHUNK_ON_CARD)]
         X, y = (torch.cat(part).to(device) for part in zip(*parts, strict=True))
         self.device, self.on_card = device, (X, y)
+
+    def make_portable(self):
+        """Copy the rows where another process could not map the array that they are in."""
+        if is_private(self.signals):
+            self.signals = take(self.signals, self.rows)
+            self.rows = np.arange(len(self.rows))
 
     def __len__(self):
         return len(self.rows)
@@ -470,7 +476,7 @@ class AdversarialNet(NeuralNet):
             "score": getattr(self.best_, "score_", None),
             "seed": self.seed,
             "classes": self.classes_.tolist(),
-            "history": json.dumps(list(self.history), default=float),
+            "history": json.dumps(list(self.history), default=_as_json),
         }
 
     def set_description(self, description):
@@ -617,6 +623,11 @@ class AdversarialNet(NeuralNet):
         jitter = 0.1 * torch.randn(2, len(X), 1, 1, generator=rng) * chosen
         gain, offset = _send(jitter, X.device)
         return X * (1 + gain) + offset
+
+
+def _as_json(value):
+    """Give what a callback wrote into the history as JSON knows it: arrays as lists."""
+    return value.tolist() if hasattr(value, "tolist") else str(value)
 
 
 def _part(tensors, name):

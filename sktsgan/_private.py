@@ -1,5 +1,6 @@
 """Differentially private training: real rows reach the weights through noised gradients only."""
 
+import copy
 import numbers
 import secrets
 import warnings
@@ -14,6 +15,7 @@ from sktsgan._extras import import_extra
 from sktsgan._net import AdversarialNet, ScaledRows
 from sktsgan._processes import Processes
 from sktsgan._signals import SignalScaler
+from sktsgan._threads import seeded
 from sktsgan.networks import MinibatchDiscrimination
 
 # The bounds, which are public, lie so many units of the scaled rows from their middle.
@@ -179,24 +181,40 @@ def check_rows_apart(discriminator, shape, n_classes):
     Raises
     ------
     ValueError
-        If it ties rows to each other.
+        If it ties rows to each other, or keeps something of them.
     """
     for module in discriminator.modules():
         if isinstance(module, (_BatchNorm, MinibatchDiscrimination)):
             _refuse(type(module).__name__)
     device = next(discriminator.parameters()).device
-    X = torch.randn(4, *shape, generator=torch.Generator().manual_seed(0)).to(device)
-    y = (torch.arange(4) % n_classes).to(device)
+    X = torch.randn(7, *shape, generator=torch.Generator().manual_seed(0)).to(device)
+    y = (torch.arange(7) % n_classes).to(device)
+    before = copy.deepcopy(discriminator.state_dict())
     was_training = discriminator.training
-    discriminator.eval()
     try:
+        discriminator.eval()
         with torch.no_grad():
-            together = discriminator(X, y)
+            together = discriminator(X[:4], y[:4])
             apart = torch.cat([discriminator(X[i : i + 1], y[i : i + 1]) for i in range(4)])
+            tied = not torch.allclose(together, apart, rtol=1e-3, atol=1e-4)
+            discriminator.train()
+            tied |= _ties_in_training(discriminator, X, y)
     finally:
         discriminator.train(was_training)
-    if not torch.allclose(together, apart, rtol=1e-3, atol=1e-4):
+    if tied:
         _refuse("scores that differ with the other rows of a batch")
+    after = discriminator.state_dict()
+    if not all(torch.equal(value, after[name]) for name, value in before.items()):
+        _refuse("a buffer that follows the rows, which no noise protects")
+
+
+def _ties_in_training(discriminator, X, y):
+    """Say whether the score of the first of seven rows changes with the three beside it."""
+    scores = []
+    for beside in ([1, 2, 3], [4, 5, 6]):
+        with seeded(0):  # what is dropped out at random is the same
+            scores.append(discriminator(X[[0, *beside]], y[[0, *beside]])[0])
+    return not torch.allclose(*scores, rtol=1e-3, atol=1e-4)
 
 
 def _refuse(what):

@@ -201,6 +201,23 @@ class Processes:
             self._together(distributed.all_gather_object, values, value)
         return values
 
+    def agree(self, check):
+        """Run a check in each process, and raise in all what one of them raises.
+
+        Parameters
+        ----------
+        check : callable
+            Raises an error where something is wrong.
+        """
+        error = None
+        try:
+            check()
+        except ValueError as caught:
+            error = caught
+        errors = [error for error in self.gather(error) if error is not None]
+        if errors:
+            raise error or errors[0]
+
     def _together(self, function, *args, **kwargs):
         try:
             function(*args, **kwargs)

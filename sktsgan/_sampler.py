@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from imblearn.over_sampling.base import BaseOverSampler
 from imblearn.utils import check_sampling_strategy, check_target_type
-from joblib import Parallel, delayed
+from joblib import Parallel, delayed, effective_n_jobs
 from scipy.sparse import issparse
 from sklearn.base import _fit_context
 from sklearn.utils import check_random_state
@@ -65,7 +65,23 @@ _FEW_ROWS = 20
 # More held-out rows would cost time and make the MMD hardly steadier.
 _MAX_HELD_OUT = 500
 
-# Parameters of training that may have other values where it goes on.
+# Parameters that what was learned depends on, and those that may change where training goes on.
+_FIXED = (
+    "generator",
+    "discriminator",
+    "n_channels",
+    "latent_dim",
+    "noise_dim",
+    "hidden_size",
+    "n_layers",
+    "samples_per_step",
+    "head_channels",
+    "discriminator_channels",
+    "kernel_size",
+    "minibatch_features",
+    "conditioning",
+    "loss",
+)
 _MAY_CHANGE = (
     "max_epochs",
     "lr",
@@ -722,14 +738,13 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
             )
         y, binarize_y = check_target_type(y, indicate_one_vs_all=True)
         reset = reset and not self._goes_on()
-        whole = whole_columns(X)
+        self._whole_given = whole_columns(X)
         X, y = validate_data(self, X=X, y=y, reset=reset, allow_nd=True, ensure_all_finite=False)
-        if reset:
-            self._whole = whole
         if X.dtype.kind not in "fiu":
             X = X.astype(np.float64)
-        first, part = Processes.joined().part(X)
-        check_finite(part, first)
+        processes = Processes.joined()
+        first, part = processes.part(X)
+        processes.agree(lambda: check_finite(part, first))
         as_signals(X, self.n_channels)
         return X, y, binarize_y
 
@@ -786,7 +801,9 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
             check_private(self, len(X), self._choose_batch_size(device), accumulate)
         vars(self).pop("synthetic_mask_", None)  # of rows that went before
         signals = as_signals(X, self.n_channels)
-        if not go_on:
+        if go_on:
+            self._check_built_with()
+        else:
             self._begin(X, signals, y if classes is None else classes)
         labels = self._check_announced(signals, y)
         processes = Processes.joined()
@@ -802,14 +819,20 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
             signals, labels = self._with_few_rows(signals, labels)
             counts = np.bincount(labels, minlength=len(self.classes_))
         known = np.isin(np.arange(len(counts)), list(self._nets))
-        few = np.flatnonzero((counts > 0) & (counts < few_rows) & ~known)
+        if self.conditioning == "shared" and self._nets:  # it was built for some of them
+            enough = np.isin(np.arange(len(counts)), next(iter(self._nets.values())).classes_)
+            enough &= counts >= few_rows
+        else:
+            enough = counts >= few_rows
+        few = np.flatnonzero((counts > 0) & ~enough & ~known)
         for label in few:
             self._warn_of_few_rows(self.classes_[label], counts[label])
-        learned = np.flatnonzero((counts >= few_rows) | (known & (counts > 0)))
+        learned = np.flatnonzero(enough | (known & (counts > 0)))
         groups = [
             (group, np.intersect1d(group, learned))
             for group in self._groups(learned, later=accumulate or self.warm_start)
         ]
+        groups = [(group, own) for group, own in groups if len(own)]
         trainings = [
             self._prepare(signals, labels, group, own, device, rng) for group, own in groups
         ]
@@ -830,7 +853,8 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         for name in ("net_", "epsilon_"):
             vars(self).pop(name, None)
         self.classes_ = np.unique(classes)
-        self._row_shape, self._dtype = X.shape[1:], X.dtype
+        self._built_with = self._fixed_parameters()
+        self._row_shape, self._dtype, self._whole = X.shape[1:], X.dtype, self._whole_given
         self._signal_shape = signals.shape[1:]
         if self._is_private:
             self._scaler = scaler_of_bounds(self.dp_bounds, len(signals[0]))
@@ -838,6 +862,21 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
             self._scaler = SignalScaler.from_signals(signals, Processes.joined())
         self._counts = np.zeros(len(self.classes_), dtype=int)
         self._nets, self._few_rows = {}, {}
+
+    def _fixed_parameters(self):
+        """Collect the parameters that stay as they are while training goes on."""
+        fixed = {name: getattr(self, name) for name in _FIXED}
+        channels = tuple(self.discriminator_channels)
+        betas = tuple(float(beta) for beta in self.betas)  # torch takes no whole numbers
+        return fixed | {"betas": betas, "discriminator_channels": channels}
+
+    def _check_built_with(self):
+        for name, value in self._fixed_parameters().items():
+            if value != self._built_with[name]:
+                raise ValueError(
+                    f"'{name}' must stay as it was while training goes on, "
+                    f"{self._built_with[name]!r}. Got {value!r}; begin anew with a clone."
+                )
 
     def _check_announced(self, signals, y):
         """Return the labels' indices, where they and the signals are as they were at first."""
@@ -903,6 +942,9 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         """Train all nets, at once where that was asked for."""
         if len(trainings) == 1 or Processes.joined().n > 1:
             return [net.train(*rows) for net, *rows in trainings]
+        if effective_n_jobs(self.n_jobs) > 1:
+            for _, dataset, _ in trainings:
+                dataset.make_portable()
         return Parallel(n_jobs=self.n_jobs)(delayed(net.train)(*rows) for net, *rows in trainings)
 
     def _hold_out(self, labels, own, rng):
@@ -936,7 +978,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
             partial(self._choose_generator(), **shape),
             discriminator=partial(self._choose_discriminator(), **shape),
             criterion=loss if callable(loss) else _LOSSES[loss],
-            betas=tuple(self.betas),
+            betas=self._fixed_parameters()["betas"],
             seed=seed,
             device=device,
             verbose=0,
@@ -1001,10 +1043,13 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         self.n_iter_ = max((net.n_iter_ for net in nets.values()), default=0)
 
     def _warn_of_few_rows(self, label, count):
+        reason = f"fewer than the {_FEW_ROWS} that a GAN can learn from"
+        if count >= _FEW_ROWS:
+            reason = "but fewer at first, when the GAN that goes on was built"
         warnings.warn(
-            f"Class {_plain(label)!r} has {count} row{'s' if count > 1 else ''}, fewer than the "
-            f"{_FEW_ROWS} that a GAN can learn from. Its new rows are made between its own "
-            "rows instead, a little varied, and none is held out.",
+            f"Class {_plain(label)!r} has {count} row{'s' if count > 1 else ''}, {reason}. Its "
+            "new rows are made between its own rows instead, a little varied, and none is held "
+            "out.",
             stacklevel=2,
         )
 

@@ -2,6 +2,7 @@
 
 import copy
 import math
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,21 @@ _MAX_VALUES = 2**24
 
 class _NotGivenError(Exception):
     """A parameter that no file holds was not given."""
+
+
+def _in_parts(value):
+    """Take a partial function apart, which may differ in its arguments alone."""
+    return [value.func, value.args, value.keywords] if isinstance(value, partial) else value
+
+
+def _read_checkpoint(path):
+    try:
+        return _store.read(path)
+    except ValueError as error:
+        raise ValueError(
+            f"'checkpoint' must be a folder of whole checkpoints. {path} cannot be read ({error}) "
+            "Remove it to begin anew."
+        ) from error
 
 
 class SavingMixin:
@@ -62,7 +78,7 @@ class SavingMixin:
             tensors["synthetic_mask"] = torch.from_numpy(self.synthetic_mask_)
         manifest = {
             # where someone else writes is not for a file to say
-            "parameters": self.get_params(deep=False) | {"checkpoint": None},
+            "parameters": self.get_params(deep=False) | self._built_with | {"checkpoint": None},
             "classes": self.classes_,
             "dtype": self._dtype,
             "whole": self._whole,
@@ -101,9 +117,14 @@ class SavingMixin:
         ValueError
             If the file is damaged, of another kind or from a newer version, or a parameter that
             was code is not given.
+        TypeError
+            If a name in `custom` is no parameter.
         OSError
             If the file cannot be read.
         """
+        for name in custom:
+            if name not in cls._get_param_names():
+                raise TypeError(f"'{name}' must be a parameter of {cls.__name__}. It is none.")
         manifest, tensors = _store.read(path)
         try:
             return cls._restored(manifest, tensors, custom)
@@ -129,6 +150,7 @@ class SavingMixin:
         sampler = cls(**parameters)
         sampler._validate_params()
         sampler._check_numbers()
+        sampler._built_with = sampler._fixed_parameters()
         sampler._set_description(manifest, tensors)
         sampler._set_results(sampler._restored_nets(manifest, tensors))
         return sampler
@@ -212,14 +234,14 @@ class SavingMixin:
         """Return a checkpoint's path, the run, and what was saved, as whose run `rng` is set."""
         if self.checkpoint is None:
             return None, None, None
-        folder = Path(self.checkpoint)
+        folder = Path(self.checkpoint).expanduser()
         if not processes.rank:
             folder.mkdir(parents=True, exist_ok=True)
         name = "all" if self.conditioning == "shared" else own[0]
         path = folder / f"{name}.safetensors"
         run = {
             "parameters": {
-                name: _store.encode(value)
+                name: _store.encode(_in_parts(value))
                 for name, value in self.get_params(deep=False).items()
                 if name not in ("callbacks", "checkpoint", "n_jobs", "verbose")
                 and not isinstance(value, np.random.RandomState)
@@ -230,7 +252,7 @@ class SavingMixin:
         }
         saved = None
         # the first process's file counts: others may be on machines without it
-        found = _store.read(path) if not processes.rank and path.exists() else None
+        found = _read_checkpoint(path) if not processes.rank and path.exists() else None
         found = processes.of_first(found)
         if found:
             manifest, tensors = found

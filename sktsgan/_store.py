@@ -5,7 +5,7 @@ import json
 import math
 import os
 import re
-import tempfile
+import secrets
 from importlib.metadata import version
 from pathlib import Path
 
@@ -55,19 +55,24 @@ def write(path, manifest, tensors):
     tensors : dict of str to Tensor
         On the CPU, contiguous.
     """
-    path = Path(path)
+    path = Path(os.path.realpath(path))  # a link stays one
     versions = {name: version(name) for name in ("sktsgan", "torch", "numpy", "scikit-learn")}
     text = json.dumps(encode(manifest | {"format": FORMAT, "versions": versions}))
     metadata = {_MANIFEST: text, _DIGEST: _digest(text, tensors)}
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"'path' must be in a folder that is there. Got {path}.")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
+        temporary.touch(exist_ok=False)
+        # as readable as new files are here, or the one before was; safetensors has its own way
+        mode = (path if path.exists() else temporary).stat().st_mode
         save_file(tensors, temporary, metadata)
-        with Path(temporary).open("rb+") as file:
+        temporary.chmod(mode)
+        with temporary.open("rb+") as file:
             os.fsync(file.fileno())
-        Path(temporary).replace(path)
+        temporary.replace(path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
 
 

@@ -5,12 +5,14 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
 
 from sktsgan import StaGANSampler
+from sktsgan.losses import relativistic
 
 SCRIPT = """
 import sys
@@ -96,6 +98,26 @@ def test_another_run_is_refused(quick, beats, tmp_path):
         file.write_bytes(file.read_bytes()[:-1])
     with pytest.raises(ValueError, match="must be a whole file"):
         quick(checkpoint=tmp_path).fit(X, y)
+
+
+def scaled(real_scores, fake_scores, scale):
+    return tuple(scale * loss for loss in relativistic(real_scores, fake_scores))
+
+
+def test_a_partial_function_is_what_its_arguments_are(quick, beats, tmp_path):
+    quick(checkpoint=tmp_path, loss=partial(scaled, scale=1.0)).fit(*beats)
+    quick(checkpoint=tmp_path, loss=partial(scaled, scale=1.0)).fit(*beats)
+    with pytest.raises(ValueError, match="differs in 'loss'"):
+        quick(checkpoint=tmp_path, loss=partial(scaled, scale=2.0)).fit(*beats)
+
+
+def test_a_home_and_a_damaged_file(quick, beats, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    quick(checkpoint="~/run").fit(*beats)
+    (file,) = (tmp_path / "run").iterdir()
+    file.write_bytes(file.read_bytes()[:500])
+    with pytest.raises(ValueError, match="'checkpoint' must be a folder of whole .* begin anew"):
+        quick(checkpoint="~/run").fit(*beats)
 
 
 def test_not_from_a_file_of_save(quick, beats, tmp_path):

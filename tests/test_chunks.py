@@ -187,6 +187,17 @@ def test_streamed_to_files(trained, tmp_path):
     assert read["label"].tolist() == expected[1].tolist()
 
 
+def test_rows_that_no_worker_could_map(quick, beats, tmp_path):
+    X, y = beats
+    sampler = quick(conditioning="per_class")
+    expected = sampler.fit(2 * X, y).sample(20, random_state=0)[0]
+    written_to = as_memmap(X, tmp_path, "c")
+    written_to *= 2
+    for rows in (written_to, da.from_array(2 * X, chunks=50)):
+        sampler.set_params(n_jobs=2).fit(rows, y)
+        np.testing.assert_array_equal(sampler.sample(20, random_state=0)[0], expected)
+
+
 def test_classes_apart_and_folds_on_jobs(quick, beats):
     sampler = quick(conditioning="per_class")
     expected = sampler.fit_resample(*beats)[0]

@@ -1,6 +1,9 @@
 """Training that goes on: ``partial_fit`` and ``warm_start``."""
 
+import re
+
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -42,8 +45,15 @@ def test_a_first_call_that_fails_is_none(quick, beats):
 def test_a_call_that_fails_changes_nothing(quick, beats):
     X, y = beats
     sampler = quick(warm_start=True).fit(X, y)
+    before = sampler.sample(5, random_state=0)[0]
     with pytest.raises(ValueError, match="is expecting 64 features"):
         sampler.fit(X[:, :16], y)
+    frame = pd.DataFrame(np.rint(X).astype(int))
+    frame[0] += 0.5
+    with pytest.raises(ValueError, match="'Z'"):
+        sampler.set_params(warm_start=False, sampling_strategy={"Z": 9}).fit(frame, y)
+    sampler.set_params(sampling_strategy="auto")
+    np.testing.assert_array_equal(sampler.sample(5, random_state=0)[0], before)
     with pytest.raises(ValueError, match="'kernel_size' must be odd|'betas' must be"):
         sampler.set_params(betas=(0, 1), warm_start=False).partial_fit(X, y)
     sampler.set_params(betas=(0, 0.99)).partial_fit(X, y)
@@ -59,6 +69,57 @@ def test_partial_fit_may_outgrow_the_strategy(quick, beats, strategy):
         sampler.partial_fit(beats[0][rare], beats[1][rare])
     assert sampler.n_iter_ == 36
     assert sampler.sampling_strategy_ == {}
+
+
+@pytest.fixture
+def one_class_short(beats):
+    """Return beats of which V has 10 rows, and as many of V as there are."""
+    X, y = beats
+    keep = np.r_[np.flatnonzero(y != "V"), np.flatnonzero(y == "V")[:10]]
+    return (X[keep], y[keep]), (X[y == "V"], y[y == "V"])
+
+
+@pytest.mark.parametrize("loaded", [False, True])
+def test_a_class_that_comes_later_is_interpolated(quick, one_class_short, tmp_path, loaded):
+    few, more = one_class_short
+    with pytest.warns(UserWarning, match="Class 'V' has 10 rows, fewer than the 20"):
+        sampler = quick().fit(*few)
+    if loaded:
+        sampler.save(tmp_path / "sampler")
+        sampler = StaGANSampler.load(tmp_path / "sampler")
+    with pytest.warns(UserWarning, match="Class 'V' has 90 rows, but fewer at first"):
+        sampler.partial_fit(*more)
+    X, _ = sampler.sample(y=["V"] * 50, random_state=0)
+    assert np.abs(X).max() < 10
+    sampler.save(tmp_path / "again")
+    again = StaGANSampler.load(tmp_path / "again").sample(y=["V"] * 50, random_state=0)[0]
+    np.testing.assert_array_equal(again, X)
+
+
+def test_warm_start_with_a_class_that_comes_later(quick, one_class_short, beats):
+    with pytest.warns(UserWarning, match="Class 'V' has 10 rows"):
+        sampler = quick().fit(*one_class_short[0]).set_params(warm_start=True)
+    with pytest.warns(UserWarning, match="Class 'V' has 80 rows, but fewer at first"):
+        X, _ = sampler.fit_resample(*beats)
+    assert np.isfinite(X).all()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"hidden_size": 9}, {"loss": "hinge"}, {"conditioning": "per_class"}, {"betas": (0, 0.9)}],
+)
+def test_what_must_stay_while_training_goes_on(quick, beats, tmp_path, change):
+    sampler = quick(warm_start=True).fit(*beats)
+    ((name, value),) = change.items()
+    sampler.set_params(**change)
+    message = re.escape(f"'{name}' must stay as it was while training goes on")
+    with pytest.raises(ValueError, match=message):
+        sampler.fit(*beats)
+    sampler.save(tmp_path / "sampler")
+    again = StaGANSampler.load(tmp_path / "sampler")
+    assert getattr(again, name) != value
+    np.testing.assert_array_equal(*(s.sample(3, random_state=0)[0] for s in (again, sampler)))
+    sampler.set_params(warm_start=False).fit(*beats)
 
 
 def test_partial_fit_learns(beats):

@@ -22,6 +22,7 @@ from sktsgan.metrics import (
     mmd_permutation_test,
     train_synthetic_test_real_score,
 )
+from sktsgan.metrics._mmd import median_bandwidth
 
 
 def slow_p_value(X, Y, bandwidth):
@@ -88,6 +89,38 @@ def test_blocks_agree_with_exact_within_their_error(rng):
     assert 0 < error < 0.01
     assert abs(value - exact) < 5 * error
     assert maximum_mean_discrepancy(X, Y, estimator="blocks") == value
+
+
+def test_leads_that_alternate(rng):
+    """Neither bandwidth nor blocks may see one of two kinds of rows alone."""
+    kinds = np.arange(6000) % 2
+    X, Y = rng.normal(size=(2, 6000, 4)) + 4 * kinds[:, None]
+    shuffled = rng.permutation(6000)
+    assert median_bandwidth(X) == pytest.approx(median_bandwidth(X[shuffled]), rel=0.05)
+    for rows in (Y, Y[shuffled]):
+        value, error = maximum_mean_discrepancy(
+            X, rows, estimator="blocks", return_standard_error=True
+        )
+        assert abs(value) < 5 * error
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("offset", [0, 1000])
+def test_rows_on_the_edge_of_a_ball_lie_in_it(rng, dtype, offset):
+    """Each row lies in its own ball and on the edge of others, by how many a loop counts."""
+    X = (rng.normal(size=(120, 5)) + offset).astype(dtype)
+    distances = cdist(X.astype(float), X.astype(float))
+    radii = np.sort(distances, axis=1)[:, 5]
+    expected = (distances <= radii[:, None]).sum() / (5 * 120)
+    assert density_coverage(X, X) == (pytest.approx(expected), 1)
+
+
+def test_tensors_that_are_being_trained(rng):
+    X, Y = rng.normal(size=(2, 40, 4)).astype(np.float32)
+    attached = torch.from_numpy(X).requires_grad_()
+    for metric in (maximum_mean_discrepancy, density_coverage, classifier_two_sample_score):
+        assert metric(attached, Y) == pytest.approx(metric(X, Y))
+    assert density_coverage(attached.bfloat16(), Y).coverage > 0
 
 
 def test_the_standard_error_is_right():

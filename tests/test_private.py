@@ -16,6 +16,7 @@ from sktsgan._private import (
     PoissonBatches,
     PrivateNet,
     PrivateSteps,
+    check_rows_apart,
     find_noise,
     scaler_of_bounds,
     secret_generator,
@@ -302,9 +303,29 @@ class Pooled(torch.nn.Module):
         return self.score(X - X.mean(dim=0)).squeeze(1)
 
 
+class PooledInTraining(Pooled):
+    def forward(self, X, y):
+        return super().forward(X, y) if self.training else self.score(X.flatten(1)).squeeze(1)
+
+
+class Following(PooledInTraining):
+    """Keeps a mean of the rows that it has seen."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.dropout = torch.nn.Dropout(0.5)
+        self.register_buffer("mean", torch.zeros(()))
+
+    def forward(self, X, y):
+        self.mean += X.mean()
+        return self.score(self.dropout(X.flatten(1))).squeeze(1)
+
+
 @pytest.mark.parametrize(
     ("discriminator", "message"),
     [
+        (PooledInTraining, "Got scores that differ with the other rows of a batch"),
+        (Following, "Got a buffer that follows the rows"),
         (partial(ConvDiscriminator, channels=(4, 4)), "Got MinibatchDiscrimination"),
         (Pooled, "Got scores that differ with the other rows of a batch"),
     ],
@@ -312,6 +333,13 @@ class Pooled(torch.nn.Module):
 def test_discriminators_that_tie_rows_together_are_refused(private, beats, discriminator, message):
     with pytest.raises(ValueError, match=f"'discriminator' must score each row.*{message}"):
         private(discriminator=discriminator).fit(*beats)
+
+
+def test_rows_dropped_out_at_random_are_no_tie():
+    discriminator = torch.nn.Sequential(torch.nn.Dropout(0.5), torch.nn.Linear(8, 1))
+    discriminator.forward = lambda X, y: discriminator[1](discriminator[0](X[:, 0])).squeeze(1)
+    check_rows_apart(discriminator, (1, 8), 2)
+    assert discriminator.training
 
 
 def test_the_secret_is_longer_than_a_seed():

@@ -120,8 +120,19 @@ def test_sines():
         ({"n_patients": 0}, "'n_patients' must be"),
         ({"weights": [1, 2]}, "'weights' must be 4 numbers above 0"),
         ({"weights": [1, 0, 1, 1]}, "'weights' must be 4 numbers above 0"),
+        ({"weights": [np.inf, 1, 1, 1]}, "'weights' must be 4 numbers above 0"),
+        ({"fs": 0}, "'fs' must be a frequency above 0 in Hz. Got 0"),
+        ({"fs": -180}, "'fs' must be a frequency above 0 in Hz. Got -180"),
+        ({"before": np.nan}, "'before' must be a number of at least 0. Got nan"),
+        ({"noise": -1}, "'noise' must be a number of at least 0. Got -1"),
     ],
 )
 def test_bad_arguments(arguments, message):
     with pytest.raises(ValueError, match=message):
         make_heartbeats(**arguments)
+
+
+@pytest.mark.parametrize("bands", [(), (1, 2), ((3, 1),), ((-1, 1),), ((100, 200),)])
+def test_bad_bands(bands):
+    with pytest.raises(ValueError, match="'bands' must be pairs .* Got"):
+        make_sines(bands=bands)

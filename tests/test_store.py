@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors import safe_open
 from safetensors.torch import save_file
+from skorch.callbacks import Callback
 
 from sktsgan import StaGANSampler, _store
 from sktsgan.networks import LSTMGenerator
@@ -150,6 +151,37 @@ def test_a_file_is_whole_or_as_it_was(fitted, path, monkeypatch):
         fitted.save(path)
     assert path.read_bytes() == before
     assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no modes, and links only for some")
+def test_a_file_has_the_mode_of_others_and_a_link_stays_one(fitted, tmp_path):
+    (tmp_path / "other").touch()
+    fitted.save(tmp_path / "new")
+    assert (tmp_path / "new").stat().st_mode == (tmp_path / "other").stat().st_mode
+    (tmp_path / "new").chmod(0o640)
+    (tmp_path / "link").symlink_to("new")
+    fitted.save(tmp_path / "link")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "new").stat().st_mode & 0o777 == 0o640
+    with pytest.raises(FileNotFoundError, match="'path' must be in a folder that is there. Got"):
+        fitted.save(tmp_path / "nowhere" / "new")
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_what_callbacks_wrote_down_is_kept(quick, beats, tmp_path):
+    class Notes(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            for name, value in {"a": np.arange(3), "b": torch.ones(2), "c": object}.items():
+                net.history.record(name, value)
+
+    quick(callbacks=[Notes()]).fit(*beats).save(tmp_path / "x")
+    row = StaGANSampler.load(tmp_path / "x").history_[-1]
+    assert (row["a"], row["b"], row["c"]) == ([0, 1, 2], [1, 1], "<class 'object'>")
+
+
+def test_no_such_parameter(path):
+    with pytest.raises(TypeError, match="'hidden_sise' must be a parameter of StaGANSampler"):
+        StaGANSampler.load(path, hidden_sise=8)
 
 
 def test_not_fitted(tmp_path):

@@ -6,6 +6,8 @@ import numpy as np
 from scipy.signal import lfilter
 from sklearn.utils import check_random_state
 
+from sktsgan.datasets._segment import check_frequency
+
 # Waves P, Q, R, S, T and a late half of T: time after the R wave in s at a heart period of
 # 0.85 s, amplitude in mV, width (standard deviation) in s.
 _TIMES = np.array([-0.165, -0.032, 0.0, 0.034, 0.245, 0.285])
@@ -71,9 +73,10 @@ def make_heartbeats(
         Share of each class; by default near those of the MIT-BIH database (89, 3, 7, 1 and 1
         parts). Each class has at least one beat.
     n_patients : int, default=20
-        Number of patients, who all have beats of all classes.
+        Number of patients, of whom each may have beats of each class.
     n_timepoints : int, default=128
-        Time points of a beat.
+        Time points of a beat. Three beats are simulated, so that a window of more than two
+        seconds ends in a flat line.
     fs : float, default=180
         Sampling frequency in Hz.
     before : float, default=0.3
@@ -129,6 +132,10 @@ def make_heartbeats(
         ("n_channels", n_channels, 1),
     ):
         _check_count(name, value, least)
+    check_frequency(fs, "fs")
+    for name, value in (("before", before), ("noise", noise)):
+        if not (isinstance(value, numbers.Real) and 0 <= value < np.inf):
+            raise ValueError(f"'{name}' must be a number of at least 0. Got {value!r}.")
     rng = check_random_state(random_state)
     if weights is None:
         weights = [_SHARES[name] for name in classes]
@@ -194,12 +201,23 @@ def make_sines(
     >>> X.shape, int(y.sum())
     ((10, 128), 2)
     """
+    bands = np.asarray(bands, dtype=float)
+    if bands.ndim != 2 or bands.shape[1] != 2 or not len(bands):
+        raise ValueError(
+            f"'bands' must be pairs of frequencies, one pair for each class. Got {bands.tolist()}."
+        )
     _check_count("n_samples", n_samples, len(bands))
     _check_count("n_timepoints", n_timepoints, 2)
+    rising = (bands[:, 0] >= 0) & (bands[:, 0] <= bands[:, 1])
+    if not (rising & (bands[:, 1] <= n_timepoints / 2)).all():
+        raise ValueError(
+            f"'bands' must be pairs that rise, from 0 to half of the {n_timepoints} time points. "
+            f"Got {bands.tolist()}."
+        )
     rng = check_random_state(random_state)
     counts = _share_out(n_samples, [1.0] * len(bands) if weights is None else weights, len(bands))
     y = rng.permutation(np.repeat(np.arange(len(bands)), counts))
-    low, high = np.asarray(bands, dtype=float)[y].T
+    low, high = bands[y].T
     frequency = rng.uniform(low, high)[:, None]
     heights = rng.uniform(*amplitude, size=(n_samples, 1))
     phase = rng.uniform(0, 2 * np.pi, size=(n_samples, 1))
@@ -215,7 +233,7 @@ def _check_count(name, value, least):
 def _share_out(n_samples, weights, n_classes):
     """Split n_samples by weights into whole numbers of at least 1."""
     weights = np.asarray(weights, dtype=float)
-    if weights.shape != (n_classes,) or not (weights > 0).all():
+    if weights.shape != (n_classes,) or not ((weights > 0) & (weights < np.inf)).all():
         raise ValueError(
             f"'weights' must be {n_classes} numbers above 0, one for each class. "
             f"Got {weights.tolist()}."

@@ -11,7 +11,7 @@ from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.neighbors import NearestNeighbors
 from sklearn.utils import check_random_state
 
-from sktsgan.metrics._rows import check_groups, check_pair
+from sktsgan.metrics._rows import as_tensor, check_groups, check_pair
 
 
 class DensityCoverage(NamedTuple):
@@ -79,7 +79,11 @@ def density_coverage(X_real, X_synthetic, *, n_neighbors=5):
             f"'n_neighbors' must be at least 1 and below the {len(X_real)} real rows. "
             f"Got {n_neighbors!r}."
         )
-    radii = _distances(X_real, X_real, n_neighbors + 1)[:, -1]  # the first is the row itself
+    # around 0 and in float64, so that rounding is far below what distances may differ by
+    center = np.mean(X_real, axis=0, dtype=np.float64)
+    X_real, X_synthetic = X_real - center, X_synthetic - center
+    # the first is the row itself; a row on the edge of a ball, as a copy may be, lies in it
+    radii = _distances(X_real, X_real, n_neighbors + 1)[:, -1] * (1 + 1e-6)
 
     def _count(distances, start):
         inside = distances <= radii[start : start + len(distances), None]
@@ -96,7 +100,8 @@ def classifier_two_sample_score(X_real, X_synthetic, *, estimator=None, cv=5, ra
     """Area under the ROC curve of a classifier that tells real from synthetic signals.
 
     0.5 means that it cannot, 1 that it always can; lower is better, and values a little below
-    0.5 are chance [1]_.
+    0.5 are chance [1]_. Values far below 0.5 mean copies: a row of the other side that equals
+    the one to be judged is learned with the wrong label.
 
     Parameters
     ----------
@@ -394,7 +399,8 @@ def check_sides(X_members, X_non_members, X_synthetic, prefix=""):
 def _check_pair(*sets, **kwargs):
     """Check both sets and return them as numpy arrays, which scikit-learn takes."""
     return [
-        X.cpu().numpy() if isinstance(X, torch.Tensor) else X for X in check_pair(*sets, **kwargs)
+        as_tensor(X).cpu().numpy() if isinstance(X, torch.Tensor) else X
+        for X in check_pair(*sets, **kwargs)
     ]
 
 

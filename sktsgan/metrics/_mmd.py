@@ -75,14 +75,14 @@ def maximum_mean_discrepancy(
         then exact, and a value may be slightly negative. True counts them (V-statistic): the
         value is at least 0, and too high for few rows.
     bandwidth : float, default=None
-        The bandwidth m, in the unit of the rows; by default the median distance between (at
-        most 2,000, evenly spaced) rows of `X_real`.
+        The bandwidth m, in the unit of the rows; by default the median distance between rows of
+        `X_real`, at most 2,000 drawn by a fixed seed.
     estimator : {"auto", "exact", "blocks"}, default="auto"
         "exact" takes all pairs, in tiles: memory does not grow with the rows, time with their
-        square. "blocks" takes the mean over blocks of 1,000 real and 1,000 synthetic rows, each
-        block every k-th row [2]_: time grows with the rows, for millions of them, and the value
-        scatters by the standard error around the exact one. "auto" is exact up to 20,000 rows, and
-        where `biased` is set.
+        square. "blocks" takes the mean over blocks of 1,000 real and 1,000 synthetic rows, in an
+        order drawn by a fixed seed [2]_: time grows with the rows, for millions of them, and the
+        value scatters by the standard error around the exact one. "auto" is exact up to 20,000
+        rows, and where `biased` is set.
     return_standard_error : bool, default=False
         Return the standard error too, which is 0 where all pairs were taken.
 
@@ -240,7 +240,8 @@ def median_bandwidth(X_real):
     Parameters
     ----------
     X_real : array-like of shape (n_real, n_features) or (n_real, n_channels, n_timepoints)
-        Real rows; of more than 2,000, this many evenly spaced ones are used.
+        Real rows; of more than 2,000, one of each of this many equal parts is used, drawn by a
+        fixed seed.
 
     Returns
     -------
@@ -258,10 +259,11 @@ def median_bandwidth(X_real):
 
 
 def _some_rows(X):
-    """Return all rows, or 2,000 evenly spaced ones, in float64."""
+    """Return all rows, or one at random of each of 2,000 equal parts, in float64."""
     places = np.arange(len(X))
-    if len(X) > _MAX_ROWS:
-        places = np.linspace(0, len(X) - 1, _MAX_ROWS).astype(int)
+    if len(X) > _MAX_ROWS:  # evenly spaced ones could all be of one lead, where leads alternate
+        within = np.random.default_rng(0).random(_MAX_ROWS)
+        places = ((np.arange(_MAX_ROWS) + within) * (len(X) / _MAX_ROWS)).astype(int)
     return as_tensor(take(X, places))
 
 
@@ -294,9 +296,13 @@ def _mean_over_blocks(X_real, X_synthetic, bandwidth):
             "'X_real' and 'X_synthetic' must have at least 4 rows each with estimator='blocks'. "
             f"Got {len(X_real)} and {len(X_synthetic)}."
         )
-    values = []
+    rng, values = np.random.default_rng(0), []
+    orders = [rng.permutation(len(X)) for X in (X_real, X_synthetic)]
     for i in range(n_blocks):
-        block = (take(X, np.arange(i, len(X), n_blocks)) for X in (X_real, X_synthetic))
+        block = (
+            take(X, np.sort(order[i::n_blocks]))
+            for X, order in zip((X_real, X_synthetic), orders, strict=True)
+        )
         values.append(_discrepancy(*block, bandwidth, biased=False))
     return MMDEstimate(float(np.mean(values)), float(np.std(values, ddof=1) / n_blocks**0.5))
 

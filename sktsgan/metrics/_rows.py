@@ -60,7 +60,9 @@ def check_rows(X, name, min_rows=1):
     ValueError
         If there are too few, or they are not finite numbers.
     """
-    if not isinstance(X, torch.Tensor):
+    if isinstance(X, torch.Tensor):
+        X = X.detach()
+    else:
         X = np.asarray(mapped(X))
         if X.dtype.kind not in "fiu":
             try:

@@ -59,7 +59,18 @@ def build(**params):
 
 
 def step(folder):
-    """One step, whose gradients are to be those of the joined batch; then fifty."""
+    """One step, whose gradients are to be those of the joined batch; then fifty.
+
+    Before that an error, which all must notice though one process alone looks at the row.
+    """
+    bad = X.copy()
+    bad[3, 5] = np.nan
+    try:
+        build().fit(bad, y)
+    except ValueError as error:
+        assert "Row 3 is the first with NaN" in str(error)  # noqa: PT017
+    else:
+        raise AssertionError("NaN was taken")
     record = Record()
     build(
         minibatch_features=0, augmentation=0, max_epochs=1, steps_per_epoch=1,
