@@ -38,13 +38,13 @@ print(X_train.iloc[:3, 25:31].round(3))
 # %%
 # Balance it
 # ----------
-# Columns and types stay. ``sampling_strategy`` says how many rows a class is to have, here 600 of
-# each rare one.
+# Columns and types stay. ``sampling_strategy`` says how many rows a class is to have, here at least
+# 600 of each rare one.
 
 from sktsgan import StaGANSampler
 
-rare = [label for label in y_train.unique() if label != "N"]
-sampler = StaGANSampler(dict.fromkeys(rare, 600), max_epochs=4, random_state=0)
+counts = y_train.value_counts().drop("N")
+sampler = StaGANSampler(counts.clip(lower=600).to_dict(), max_epochs=4, random_state=0)
 X_resampled, y_resampled = sampler.fit_resample(X_train, y_train)
 print(type(X_resampled).__name__, X_resampled.shape, list(X_resampled.columns[:2]))
 

@@ -60,6 +60,23 @@ def take(X, rows):
     return taken
 
 
+def first_of_each(X):
+    """Find the rows that no row before them equals.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        Rows.
+
+    Returns
+    -------
+    ndarray of int of shape (n_distinct,)
+        Their places, in ascending order.
+    """
+    _, first = np.unique(X, axis=0, return_index=True)
+    return np.sort(first)
+
+
 def release(X):
     """Let the system take the pages of a memory-mapped array back, which are in the file too.
 

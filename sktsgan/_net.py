@@ -229,6 +229,7 @@ class AdversarialNet(NeuralNet):
         self.check_generator()
         self.average_ = copy.deepcopy(self.module_).requires_grad_(False)
         self.discriminator_ = self.discriminator()
+        self.check_discriminator()
         self.n_iter_, self.unread_ = 0, []
         self.stopped_by_ = None
         return self
@@ -249,6 +250,18 @@ class AdversarialNet(NeuralNet):
             raise ValueError(
                 f"'generator' must return signals of shape {expected} for two rows of noise. "
                 f"Got {tuple(X.shape)}."
+            )
+
+    def check_discriminator(self):
+        """Try a copy of the discriminator, which may be the user's own, on two rows."""
+        shape = self.discriminator.keywords
+        X = torch.zeros(2, shape["n_channels"], shape["n_timepoints"])
+        with torch.no_grad():
+            scores = copy.deepcopy(self.discriminator_)(X, torch.zeros(2, dtype=torch.long))
+        if scores.shape != (2,):
+            raise ValueError(
+                "'discriminator' must return scores of shape (2,) for two rows. "
+                f"Got {tuple(scores.shape)}."
             )
 
     def initialize_criterion(self):
@@ -552,7 +565,7 @@ class AdversarialNet(NeuralNet):
                 (slope * scores).sum() + penalty, parameters, allow_unused=True
             )
 
-        parameters = list(self.discriminator_.parameters())
+        parameters = _trainable(self.discriminator_)
         X_real, X_fake = (self._augmented(X).requires_grad_() for X in (X_real, X_fake))
         sides = side_by_side(judge, [X_real, X_fake])
         scores = [side[0].detach().requires_grad_() for side in sides]
@@ -574,15 +587,17 @@ class AdversarialNet(NeuralNet):
         def differentiate(part, slope):
             return torch.autograd.grad(part, parameters, slope, allow_unused=True)
 
-        parameters = list(self.module_.parameters())
+        parameters, others = _trainable(self.module_), _trainable(self.discriminator_)
         X_fake.requires_grad_()
         pair = [self._augmented(X_real), self._augmented(X_fake)]
-        self.discriminator_.requires_grad_(False)
+        for parameter in others:
+            parameter.requires_grad_(False)
         try:
             _, loss = self.criterion_(*side_by_side(lambda X: self.discriminator_(X, y), pair))
             (slope,) = torch.autograd.grad(loss, X_fake)
         finally:
-            self.discriminator_.requires_grad_(True)
+            for parameter in others:
+                parameter.requires_grad_(True)
         slopes = slope.split([len(part) for part in parts])
         self._set_gradients(parameters, side_by_side(differentiate, parts, slopes))
         self._notify_gradients(self.module_, X_real, y)
@@ -623,6 +638,10 @@ class AdversarialNet(NeuralNet):
         jitter = 0.1 * torch.randn(2, len(X), 1, 1, generator=rng) * chosen
         gain, offset = _send(jitter, X.device)
         return X * (1 + gain) + offset
+
+
+def _trainable(network):
+    return [parameter for parameter in network.parameters() if parameter.requires_grad]
 
 
 def _as_json(value):

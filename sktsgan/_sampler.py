@@ -3,6 +3,7 @@
 import numbers
 import os
 import warnings
+from contextlib import contextmanager
 from functools import partial
 
 import numpy as np
@@ -37,7 +38,7 @@ from sktsgan._private import (
     separable,
 )
 from sktsgan._processes import Processes
-from sktsgan._saving import SavingMixin
+from sktsgan._saving import SavingMixin, taken_apart
 from sktsgan._selection import (
     Detail,
     NeighborSelection,
@@ -51,6 +52,7 @@ from sktsgan._selection import (
 from sktsgan._signals import (
     SignalScaler,
     as_signals,
+    as_type,
     check_finite,
     check_kind,
     check_not_ragged,
@@ -65,23 +67,7 @@ _FEW_ROWS = 20
 # More held-out rows would cost time and make the MMD hardly steadier.
 _MAX_HELD_OUT = 500
 
-# Parameters that what was learned depends on, and those that may change where training goes on.
-_FIXED = (
-    "generator",
-    "discriminator",
-    "n_channels",
-    "latent_dim",
-    "noise_dim",
-    "hidden_size",
-    "n_layers",
-    "samples_per_step",
-    "head_channels",
-    "discriminator_channels",
-    "kernel_size",
-    "minibatch_features",
-    "conditioning",
-    "loss",
-)
+# Parameters of training that may have other values where it goes on.
 _MAY_CHANGE = (
     "max_epochs",
     "lr",
@@ -238,7 +224,8 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         1 shows a progress bar with losses and held-out MMD.
     random_state : int, RandomState instance or None, default=None
         Seeds everything. An int gives the same rows in each call, on any number of jobs; the
-        global generators are left as they are.
+        global generators are left as they are. Networks of your own that draw at random, as
+        dropout does, take torch's global one.
 
     Attributes
     ----------
@@ -314,6 +301,31 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
     >>> X_new.shape, y_new.tolist()
     ((3, 128), ['V', 'V', 'N'])
     """
+
+    # parameters on which what was learned depends
+    _fixed = frozenset(
+        {
+            "generator",
+            "discriminator",
+            "n_channels",
+            "latent_dim",
+            "noise_dim",
+            "hidden_size",
+            "n_layers",
+            "samples_per_step",
+            "head_channels",
+            "discriminator_channels",
+            "kernel_size",
+            "minibatch_features",
+            "conditioning",
+            "loss",
+            "betas",
+            "dp_epsilon",
+            "dp_delta",
+            "dp_max_grad_norm",
+            "dp_bounds",
+        }
+    )
 
     # scikit-learn's diagrams link to it
     _doc_link_module = "sktsgan"
@@ -473,14 +485,26 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         X, y = mapped(X), in_memory(y)
         check_kind(X, y)
         check_classification_targets(y)
-        X, y, _ = self._check_X_y(X, y)
-        self.sampling_strategy_ = check_sampling_strategy(
-            self.sampling_strategy, y, self._sampling_type
-        )
-        self._train(X, y, self._start_rng(), go_on=self._goes_on())
-        if self._is_private:  # it tells how many rows each class has
-            self.sampling_strategy_ = {}
+        with self._kept_on_failure():
+            X, y, _ = self._check_X_y(X, y)
+            self.sampling_strategy_ = check_sampling_strategy(
+                self.sampling_strategy, y, self._sampling_type
+            )
+            self._train(X, y, self._start_rng(), go_on=self._goes_on())
+            if self._is_private:  # it tells how many rows each class has
+                self.sampling_strategy_ = {}
         return self
+
+    @contextmanager
+    def _kept_on_failure(self):
+        """Leave the sampler as it was where a call fails."""
+        before = vars(self).copy()
+        try:
+            yield
+        except BaseException:
+            vars(self).clear()
+            vars(self).update(before)
+            raise
 
     @property
     def _is_private(self):
@@ -525,13 +549,14 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         check_kind(X, y)
         check_classification_targets(y)
         go_on = hasattr(self, "net_")
-        X, y, _ = self._check_X_y(X, y, reset=not go_on)
         if go_on and classes is not None and not np.array_equal(np.unique(classes), self.classes_):
             raise ValueError(
                 f"'classes' must be those of the first call, {self.classes_.tolist()}. "
                 f"Got {np.unique(classes).tolist()}."
             )
-        self._train(X, y, self._start_rng(), classes=classes, go_on=go_on, accumulate=True)
+        with self._kept_on_failure():
+            X, y, _ = self._check_X_y(X, y, reset=not go_on)
+            self._train(X, y, self._start_rng(), classes=classes, go_on=go_on, accumulate=True)
         seen = np.repeat(self.classes_, self._counts)
         try:
             self.sampling_strategy_ = check_sampling_strategy(
@@ -629,7 +654,8 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         """
         X, y = mapped(X), in_memory(y)
         check_kind(X, y)
-        return super().fit_resample(X, y)
+        with self._kept_on_failure():
+            return super().fit_resample(X, y)
 
     def _fit_resample(self, X, y):
         rng = self._start_rng()
@@ -819,11 +845,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
             signals, labels = self._with_few_rows(signals, labels)
             counts = np.bincount(labels, minlength=len(self.classes_))
         known = np.isin(np.arange(len(counts)), list(self._nets))
-        if self.conditioning == "shared" and self._nets:  # it was built for some of them
-            enough = np.isin(np.arange(len(counts)), next(iter(self._nets.values())).classes_)
-            enough &= counts >= few_rows
-        else:
-            enough = counts >= few_rows
+        enough = (counts >= few_rows) & self._can_be_learned(np.arange(len(counts)))
         few = np.flatnonzero((counts > 0) & ~enough & ~known)
         for label in few:
             self._warn_of_few_rows(self.classes_[label], counts[label])
@@ -839,13 +861,20 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         nets = dict(self._nets)
         for (_, own), net in zip(groups, self._run(trainings), strict=True):
             nets.update(dict.fromkeys(own.tolist(), net))
-        # only now, so that a call that fails changes nothing
+        if not accumulate:
+            self._dtype, self._whole = X.dtype, self._whole_given
         self._counts = all_counts
         self._few_rows = {
             int(label): self._scaler.scaled(take(signals, np.flatnonzero(labels == label)))
             for label in few
         }
         self._set_results(nets)
+
+    def _can_be_learned(self, labels):
+        """Say which classes a net takes: one that is shared was built for some of them."""
+        if self.conditioning == "per_class" or not self._nets:
+            return np.ones(len(labels), dtype=bool)
+        return np.isin(labels, next(iter(self._nets.values())).classes_)
 
     def _begin(self, X, signals, classes):
         """Fix what stays for good: classes, shapes and scale."""
@@ -865,14 +894,14 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
 
     def _fixed_parameters(self):
         """Collect the parameters that stay as they are while training goes on."""
-        fixed = {name: getattr(self, name) for name in _FIXED}
+        fixed = {name: getattr(self, name) for name in self._fixed}
         channels = tuple(self.discriminator_channels)
         betas = tuple(float(beta) for beta in self.betas)  # torch takes no whole numbers
         return fixed | {"betas": betas, "discriminator_channels": channels}
 
     def _check_built_with(self):
         for name, value in self._fixed_parameters().items():
-            if value != self._built_with[name]:
+            if taken_apart(value) != taken_apart(self._built_with[name]):
                 raise ValueError(
                     f"'{name}' must stay as it was while training goes on, "
                     f"{self._built_with[name]!r}. Got {value!r}; begin anew with a clone."
@@ -890,7 +919,10 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
 
     def _with_few_rows(self, signals, labels):
         """Put the rows of earlier calls that were too few to be learned before the new ones."""
-        few = [self._scaler.restored(X).astype(signals.dtype) for X in self._few_rows.values()]
+        few = [self._scaler.restored(X) for X in self._few_rows.values()]
+        if signals.dtype.kind in "iu":  # as they came, which scaling may have left just below
+            few = [np.rint(X) for X in few]
+        few = [X.astype(signals.dtype) for X in few]
         few_labels = np.repeat(list(self._few_rows), [len(X) for X in few])
         return np.concatenate([*few, signals]), np.concatenate([few_labels, labels])
 
@@ -1077,12 +1109,11 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
     def _as_given(self, signals):
         """Give scaled signals the unit, shape and type of the training rows."""
         X = self._scaler.restored(signals).reshape(len(signals), *self._row_shape)
-        if self._dtype.kind in "iu":
-            X = np.rint(X)
-        elif self._whole is not None:
-            X = np.where(self._whole, np.rint(X), X)
-        limits = np.iinfo(self._dtype) if self._dtype.kind in "iu" else np.finfo(self._dtype)
-        return np.clip(X, limits.min, limits.max).astype(self._dtype)
+        if self._whole is not None:
+            for dtype in np.unique(self._whole[self._whole != ""]):
+                columns = self._whole == dtype
+                X[:, columns] = as_type(X[:, columns], np.dtype(dtype))
+        return as_type(X, self._dtype).astype(self._dtype)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -24,8 +24,23 @@ class _NotGivenError(Exception):
     """A parameter that no file holds was not given."""
 
 
-def _in_parts(value):
-    """Take a partial function apart, which may differ in its arguments alone."""
+def _are_whole(types):
+    return all(np.dtype(name).kind in "iu" for name in types[types != ""].tolist())
+
+
+def taken_apart(value):
+    """Take a partial function apart, so that it can be compared with another.
+
+    Parameters
+    ----------
+    value : object
+        A parameter.
+
+    Returns
+    -------
+    object
+        Function and arguments of a partial one; others as they are.
+    """
     return [value.func, value.args, value.keywords] if isinstance(value, partial) else value
 
 
@@ -147,6 +162,12 @@ class SavingMixin:
                         f"sampler was saved; no file holds that."
                     )
                 parameters[name] = None
+        for name in cls._fixed.intersection(custom):
+            saved = manifest["parameters"][name]
+            if not isinstance(saved, _store.Custom) and custom[name] != saved:
+                raise _NotGivenError(
+                    f"'{name}' must be that of the saved sampler, {saved!r}. Got {custom[name]!r}."
+                )
         sampler = cls(**parameters)
         sampler._validate_params()
         sampler._check_numbers()
@@ -187,7 +208,7 @@ class SavingMixin:
             and self._dtype.kind in "fiu"
             and (
                 self._whole is None
-                or (self._whole.shape == self._row_shape and self._whole.dtype == bool)
+                or (self._whole.shape == self._row_shape and _are_whole(self._whole))
             )
             and self._counts.shape == (n_classes,)
             and self._counts.min() >= 0
@@ -241,7 +262,7 @@ class SavingMixin:
         path = folder / f"{name}.safetensors"
         run = {
             "parameters": {
-                name: _store.encode(_in_parts(value))
+                name: _store.encode(taken_apart(value))
                 for name, value in self.get_params(deep=False).items()
                 if name not in ("callbacks", "checkpoint", "n_jobs", "verbose")
                 and not isinstance(value, np.random.RandomState)

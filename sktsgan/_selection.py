@@ -4,6 +4,8 @@ import numpy as np
 import torch
 from sklearn.neighbors import NearestNeighbors
 
+from sktsgan._arrays import first_of_each
+
 # Generated rows nearer to a training row than this share of the usual distance between
 # neighbours of their class are near-copies.
 _COPY_SHARE = 0.1
@@ -43,8 +45,7 @@ def distinct(X, y):
     y : ndarray of int of shape (n_distinct,)
         Their classes.
     """
-    _, first = np.unique(np.column_stack([X, y.astype(X.dtype)]), axis=0, return_index=True)
-    first.sort()
+    first = first_of_each(np.column_stack([X, y.astype(X.dtype)]))
     return X[first], y[first]
 
 

@@ -118,7 +118,7 @@ def check_kind(X, y):
 
 
 def whole_columns(X):
-    """Say which columns of a DataFrame hold whole numbers, to which new rows are rounded.
+    """Say which columns of a DataFrame hold whole numbers, as which new rows are given.
 
     Parameters
     ----------
@@ -127,8 +127,9 @@ def whole_columns(X):
 
     Returns
     -------
-    ndarray of bool of shape (n_features,) or None
-        None where none does, and where `X` is no DataFrame.
+    ndarray of str of shape (n_features,) or None
+        Their types, and an empty string for others; None where none does, and where `X` is no
+        DataFrame.
 
     Raises
     ------
@@ -143,8 +144,29 @@ def whole_columns(X):
                 f"X must have columns of numbers. Got {dtype} in column {name!r}; convert it "
                 "with X.astype(float)."
             )
-    whole = np.array([dtype.kind in "iu" for dtype in X.dtypes])
+    types = (np.dtype(getattr(dtype, "numpy_dtype", dtype)) for dtype in X.dtypes)
+    whole = np.array([dtype.str if dtype.kind in "iu" else "" for dtype in types])
     return whole if whole.any() else None
+
+
+def as_type(X, dtype):
+    """Round numbers for a whole type, and clip them to what a type holds.
+
+    Parameters
+    ----------
+    X : ndarray of float64
+        Numbers.
+    dtype : dtype
+        The type.
+
+    Returns
+    -------
+    ndarray of float64
+        The nearest of its numbers.
+    """
+    if dtype.kind not in "iu":
+        return np.clip(X, np.finfo(dtype).min, np.finfo(dtype).max)
+    return np.clip(np.rint(X), np.iinfo(dtype).min, np.iinfo(dtype).max)
 
 
 def check_finite(X, first=0):

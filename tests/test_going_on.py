@@ -1,6 +1,7 @@
 """Training that goes on: ``partial_fit`` and ``warm_start``."""
 
 import re
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -54,10 +55,48 @@ def test_a_call_that_fails_changes_nothing(quick, beats):
         sampler.set_params(warm_start=False, sampling_strategy={"Z": 9}).fit(frame, y)
     sampler.set_params(sampling_strategy="auto")
     np.testing.assert_array_equal(sampler.sample(5, random_state=0)[0], before)
-    with pytest.raises(ValueError, match="'kernel_size' must be odd|'betas' must be"):
-        sampler.set_params(betas=(0, 1), warm_start=False).partial_fit(X, y)
+    with pytest.raises(ValueError, match="'kernel_size' must be odd"):
+        sampler.set_params(kernel_size=4).fit(X, y)
+    np.testing.assert_array_equal(sampler.sample(5, random_state=0)[0], before)
+    with pytest.raises(ValueError, match="'betas' must be"):
+        sampler.set_params(betas=(0, 1), kernel_size=5).partial_fit(X, y)
     sampler.set_params(betas=(0, 0.99)).partial_fit(X, y)
     assert sampler._counts.sum() == 2 * len(X)
+
+
+@pytest.mark.filterwarnings("ignore:Class 'V' has 10 rows:UserWarning")
+def test_whole_numbers_of_small_classes_stay(quick, one_class_short):
+    (X, y), _ = one_class_short
+    X = np.rint(60 * X + 1000).astype(np.int16)
+    sampler = quick().partial_fit(X, y)
+    for _ in range(3):
+        sampler.partial_fit(X[y == "N"], y[y == "N"])
+    (few,) = sampler._few_rows.values()
+    np.testing.assert_allclose(sampler._scaler.restored(few)[:, 0], X[y == "V"], atol=1e-3)
+
+
+def test_types_are_those_of_the_last_rows(quick, beats):
+    X, y = beats
+    sampler = quick(warm_start=True).fit(np.rint(X).astype(np.int16), y)
+    resampled, _ = sampler.fit_resample(X, y)
+    assert resampled.dtype == X.dtype
+    assert (resampled[len(X) :] % 1 != 0).any()
+
+
+def test_an_equal_partial_function_goes_on(quick, beats, tmp_path):
+    for _ in range(2):
+        loss = partial(scaled, scale=1.0)
+        sampler = quick(warm_start=True, loss=loss).fit(*beats)
+        sampler.set_params(loss=partial(scaled, scale=1.0)).fit(*beats)
+    sampler.set_params(dp_epsilon=1.0, dp_bounds=(-3, 3)).save(tmp_path / "sampler")
+    again = StaGANSampler.load(tmp_path / "sampler", loss=loss)
+    assert again.dp_epsilon is None
+    with pytest.raises(ValueError, match="'conditioning' must be that of the saved sampler"):
+        StaGANSampler.load(tmp_path / "sampler", loss=loss, conditioning="per_class")
+
+
+def scaled(real_scores, fake_scores, scale):
+    return tuple(scale * loss for loss in relativistic(real_scores, fake_scores))
 
 
 @pytest.mark.parametrize("strategy", [{"V": 100}, 0.5])

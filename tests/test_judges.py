@@ -331,6 +331,8 @@ def test_memorization_ratio_of_sets_that_differ_in_size(rng, n_train, n_held_out
     ]
     assert np.mean(ratios) == pytest.approx(1, abs=0.05 if n_train + n_held_out > 20 else 0.3)
     train, held_out = rows[0][:n_train], rows[0][900 : 900 + n_held_out]
+    twice = memorization_ratio(np.repeat(train, 2, axis=0), rows[0][600:900], X_held_out=held_out)
+    assert twice == pytest.approx(ratios[0], rel=0.3)
     assert memorization_ratio(train, train[:50], X_held_out=held_out) == 0
     assert memorization_ratio(train, held_out[:50], X_held_out=held_out) == np.inf
 

@@ -184,6 +184,38 @@ def test_side_by_side_keeps_the_order_and_raises():
                 side_by_side(divide, [1, 1], [0, 1])
 
 
+class Plain(torch.nn.Module):
+    """A discriminator of which a layer stays as it is."""
+
+    def __init__(self, n_channels, n_timepoints, n_classes):
+        super().__init__()
+        self.fixed = torch.nn.Linear(n_timepoints, 4).requires_grad_(False)
+        self.score = torch.nn.Linear(4, 1)
+
+    def forward(self, X, y):
+        return self.score(torch.tanh(self.fixed(X[:, 0]))).squeeze(1)
+
+
+class Column(Plain):
+    def forward(self, X, y):
+        return super().forward(X, y)[:, None]
+
+
+def test_frozen_layers_stay_as_they_are(quick, beats):
+    sampler = quick(discriminator=Plain, validation_fraction=0).fit(*beats)
+    fixed = sampler.net_.discriminator_.fixed.weight
+    assert not fixed.requires_grad
+    before, score = fixed.clone(), sampler.net_.discriminator_.score.weight.clone()
+    sampler.partial_fit(*beats)
+    assert torch.equal(fixed, before)
+    assert not torch.equal(sampler.net_.discriminator_.score.weight, score)
+
+
+def test_scores_of_another_shape(quick, beats):
+    with pytest.raises(ValueError, match=r"'discriminator' must return scores.* Got \(2, 1\)"):
+        quick(discriminator=Column).fit(*beats)
+
+
 @pytest.fixture
 def as_on_a_card(monkeypatch):
     """Take the ways of a card on the CPU; two steps' losses are left unread."""

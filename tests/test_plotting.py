@@ -8,6 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from PIL import Image
+from skorch.callbacks import Callback
 
 from sktsgan.datasets import make_heartbeats
 from sktsgan.metrics import maximum_mean_discrepancy, mmd_permutation_test
@@ -140,6 +141,21 @@ def test_training_curves_where_some_calls_held_nothing_out(quick, beats):
     display = TrainingCurveDisplay.from_estimator(sampler)
     np.testing.assert_array_equal(np.isnan(display.mmd), [False, False, True, True])
     assert display.ax_[1, 0].get_yscale() == "log"
+
+
+def test_training_curves_after_an_epoch_that_was_cut_short(quick, beats):
+    class Stops(Callback):
+        def on_batch_end(self, net, **kwargs):
+            if net.n_iter_ == 4:
+                raise KeyboardInterrupt
+
+    sampler = quick(callbacks=[Stops()])
+    with pytest.warns(UserWarning, match="Training was interrupted after 4"):
+        sampler.fit(*beats)
+    sampler.set_params(callbacks=None, warm_start=True).fit(*beats)
+    display = TrainingCurveDisplay.from_estimator(sampler)
+    np.testing.assert_array_equal(display.iterations, [3, 7, 10])
+    assert sampler.n_iter_ == 10
 
 
 def test_training_that_did_not_happen(quick, beats):

@@ -193,6 +193,18 @@ def test_whole_columns_of_a_frame_are_rounded(quick, beats, tmp_path):
     np.testing.assert_array_equal(again, new)
 
 
+def test_whole_columns_keep_to_their_type(quick, beats):
+    frame = pd.DataFrame(np.where(beats[0] > 0.3, 250, 5).astype(np.uint8))
+    frame[3] = frame[3].astype("Int16")
+    frame[5] = beats[0][:, 5]
+    X_resampled, _ = quick(variation=30.0).fit_resample(frame, beats[1])
+    assert (X_resampled.dtypes == frame.dtypes).all()
+    new = X_resampled[len(frame) :]
+    assert new[3].min() < 0
+    new = new.drop(columns=[3, 5])
+    assert (new.min().min(), new.max().max()) == (0, 255)
+
+
 @pytest.mark.parametrize("dtype", ["bool", "boolean", "category"])
 def test_columns_that_hold_no_numbers(quick, beats, dtype):
     frame = pd.DataFrame(np.rint(beats[0]))

@@ -11,6 +11,7 @@ from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.neighbors import NearestNeighbors
 from sklearn.utils import check_random_state
 
+from sktsgan._arrays import first_of_each
 from sktsgan.metrics._rows import as_tensor, check_groups, check_pair
 
 
@@ -229,7 +230,8 @@ def memorization_ratio(X_real, X_synthetic, *, X_held_out, random_state=0):
     those that it has not; 0 for copies. Higher is better up to 1; a little above 1 is chance. The
     nearest of more rows is nearer: distances to the larger set are enlarged by as much as those to
     its second nearest rows grow when it is thinned to as many rows as the smaller has. All rows
-    can have been copied, so that none is left out of the search itself.
+    can have been copied, so that none is left out of the search itself. Rows that a set has twice
+    count once.
 
     Parameters
     ----------
@@ -265,6 +267,7 @@ def memorization_ratio(X_real, X_synthetic, *, X_held_out, random_state=0):
     """
     X_real, X_synthetic = _check_pair(X_real, X_synthetic)
     X_held_out, _ = _check_pair(X_held_out, X_synthetic, names=("X_held_out", "X_synthetic"))
+    X_real, X_held_out = (X[first_of_each(X)] for X in (X_real, X_held_out))
     rng = check_random_state(random_state)
     n_rows = min(len(X_real), len(X_held_out))
     to_train, to_held_out = (

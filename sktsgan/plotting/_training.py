@@ -94,14 +94,15 @@ class TrainingCurveDisplay:
                 "'sampler' must have trained a net. It has none, as each class has too few rows."
             )
         # an epoch that was cut short has neither losses nor an MMD
-        epochs = [epoch for epoch in history if "generator_loss" in epoch]
-        sizes = [len(epoch["batches"]) for epoch in epochs]
+        ends = np.cumsum([len(epoch["batches"]) for epoch in history])
+        whole = [i for i, epoch in enumerate(history) if "generator_loss" in epoch]
+        epochs = [history[i] for i in whole]
         names = ["discriminator_loss", "generator_loss"]
         losses = ([epoch[name] for epoch in epochs] for name in names)
         mmd = None
         if any("valid_mmd" in epoch for epoch in epochs):
             mmd = [epoch.get("valid_mmd", np.nan) for epoch in epochs]
-        return cls.from_arrays(np.cumsum(sizes), *losses, mmd=mmd, best_iter=best_iter, **kwargs)
+        return cls.from_arrays(ends[whole], *losses, mmd=mmd, best_iter=best_iter, **kwargs)
 
     @classmethod
     def from_arrays(
