@@ -37,7 +37,7 @@ _SWITCHED_OFF = {
 }
 
 
-def check_private(sampler, n_rows, batch_size, accumulate):
+def check_private(sampler, n_rows, accumulate):
     """Refuse what no private training can do, and say what it does differently.
 
     Parameters
@@ -46,8 +46,6 @@ def check_private(sampler, n_rows, batch_size, accumulate):
         Has its parameters as attributes.
     n_rows : int
         Rows to train on.
-    batch_size : int
-        Rows of a batch in the mean.
     accumulate : bool
         Whether training is to go on with more rows.
     """
@@ -89,9 +87,10 @@ def check_private(sampler, n_rows, batch_size, accumulate):
             f"'dp_delta' must be below 1 / {n_rows}, one by the number of rows, or a row may be "
             f"given away as it is. Got {sampler.dp_delta!r}."
         )
-    if batch_size > n_rows:
+    if sampler.batch_size > n_rows:
         raise ValueError(
-            f"'batch_size' must not exceed the {n_rows} rows with 'dp_epsilon'. Got {batch_size}."
+            f"'batch_size' must not exceed the {n_rows} rows with 'dp_epsilon'. "
+            f"Got {sampler.batch_size}."
         )
     _warn_of_differences(sampler)
 

@@ -28,7 +28,6 @@ from sktsgan._net import (
     Progress,
     ScaledRows,
     check_device,
-    is_cpu,
 )
 from sktsgan._private import (
     BoundedRows,
@@ -148,9 +147,9 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
     steps_per_epoch : int or None, default=100
         Generator steps of an epoch, after which the held-out MMD is measured. None means one
         pass over as many rows as there are.
-    batch_size : int or "auto", default="auto"
+    batch_size : int, default=64
         Rows of a batch, classes in equal shares; where several processes train together, that of
-        each of them. "auto" takes 64, and 256 on a card, which fewer do not fill.
+        each of them.
     lr : float, default=1e-3
         Learning rate of both networks' Adam optimizers.
     betas : tuple of two floats, default=(0.0, 0.99)
@@ -352,7 +351,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         "gradient_penalty": [Interval(numbers.Real, 0, None, closed="left")],
         "max_epochs": [Interval(numbers.Integral, 1, None, closed="left")],
         "steps_per_epoch": [Interval(numbers.Integral, 1, None, closed="left"), None],
-        "batch_size": [Interval(numbers.Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "batch_size": [Interval(numbers.Integral, 1, None, closed="left")],
         "lr": [Interval(numbers.Real, 0, None, closed="neither")],
         "betas": [tuple, list],
         "n_discriminator_steps": [Interval(numbers.Integral, 1, None, closed="left")],
@@ -398,7 +397,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         gradient_penalty=1.0,
         max_epochs=20,
         steps_per_epoch=100,
-        batch_size="auto",
+        batch_size=64,
         lr=1e-3,
         betas=(0.0, 0.99),
         n_discriminator_steps=1,
@@ -824,7 +823,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
                 "budget is spent. Call 'fit' without 'warm_start' to begin anew."
             )
         if self._is_private:
-            check_private(self, len(X), self._choose_batch_size(device), accumulate)
+            check_private(self, len(X), accumulate)
         vars(self).pop("synthetic_mask_", None)  # of rows that went before
         signals = as_signals(X, self.n_channels)
         if go_on:
@@ -962,7 +961,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
             *([("checkpoint", Checkpoint(path, run))] if path else []),
         ]
         if net.initialized_:
-            net.go_on(**self._training_options(device))
+            net.go_on(**self._training_options())
         rows = np.flatnonzero(np.isin(labels, own))
         rows = np.setdiff1d(rows, np.concatenate(list(held_out.values())))
         rows = rows[processes.shard(labels[rows])]
@@ -1014,21 +1013,16 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
             seed=seed,
             device=device,
             verbose=0,
-            **self._training_options(device),
+            **self._training_options(),
         )
 
-    def _training_options(self, device):
+    def _training_options(self):
         """Collect what may change from one training of a net to the next."""
         return {
-            "batch_size": self._choose_batch_size(device),
+            "batch_size": int(self.batch_size),
             "iterator_train__n_batches": self.steps_per_epoch,
             **{name: getattr(self, name) for name in _MAY_CHANGE},
         }
-
-    def _choose_batch_size(self, device):
-        if self.batch_size != "auto":
-            return int(self.batch_size)
-        return 64 if is_cpu(device) or self._is_private else 256
 
     def _choose_generator(self):
         if callable(self.generator):

@@ -582,14 +582,6 @@ def test_any_batch_size(quick, beats, batch_size):
     assert np.isfinite(sampler.fit(*beats).sample(3)[0]).all()
 
 
-def test_batches_are_larger_on_a_card(quick, beats, monkeypatch):
-    sampler = quick(batch_size="auto").fit(*beats)
-    assert sampler.net_.batch_size == 64
-    monkeypatch.setattr("sktsgan._sampler.is_cpu", lambda device: False)
-    assert sampler.fit(*beats).net_.batch_size == 256
-    assert sampler.set_params(warm_start=True, batch_size=32).fit(*beats).net_.batch_size == 32
-
-
 # When things go wrong
 
 
