@@ -228,10 +228,9 @@ def memorization_ratio(X_real, X_synthetic, *, X_held_out, random_state=0):
 
     Near 1 for synthetic rows that are as far from the rows that the generator has seen as from
     those that it has not; 0 for copies. Higher is better up to 1; a little above 1 is chance. The
-    nearest of more rows is nearer: distances to the larger set are enlarged by as much as those to
-    its second nearest rows grow when it is thinned to as many rows as the smaller has. All rows
-    can have been copied, so that none is left out of the search itself. Rows that a set has twice
-    count once.
+    nearest of more rows is nearer: distances to the larger set are enlarged by as much as others
+    grow when it is thinned to as many rows as the smaller has. All rows can have been copied, so
+    that none is left out of the search itself. Rows that a set has twice count once.
 
     Parameters
     ----------
@@ -269,23 +268,31 @@ def memorization_ratio(X_real, X_synthetic, *, X_held_out, random_state=0):
     X_held_out, _ = _check_pair(X_held_out, X_synthetic, names=("X_held_out", "X_synthetic"))
     X_real, X_held_out = (X[first_of_each(X)] for X in (X_real, X_held_out))
     rng = check_random_state(random_state)
-    n_rows = min(len(X_real), len(X_held_out))
-    to_train, to_held_out = (
-        _usual_distance(X, X_synthetic, n_rows, rng) for X in (X_real, X_held_out)
-    )
+    sizes = len(X_real), len(X_held_out)
+    to_train = _usual_distance(X_real, X_synthetic, X_held_out, sizes, rng)
+    to_held_out = _usual_distance(X_held_out, X_synthetic, X_real, sizes, rng)
     if to_held_out == 0:
         return 1.0 if to_train == 0 else float("inf")
     return to_train / to_held_out
 
 
-def _usual_distance(X, queries, n_rows, rng):
-    """Median distance of queries to their nearest row, as if `X` had only `n_rows` of its rows."""
-    k = min(2, n_rows)
-    nearest = np.median(_exact_distances(X, queries, k), axis=0)
-    if not nearest[0] or len(X) == n_rows:
-        return nearest[0]
-    thinned = X[rng.permutation(len(X))[:n_rows]]
-    return nearest[0] * np.median(_exact_distances(thinned, queries, k)[:, -1]) / nearest[-1]
+def _usual_distance(X, queries, others, sizes, rng):
+    """Median distance of queries to their nearest row, as if `X` had no more than the least size.
+
+    How it would grow is seen where no copy can hide it: at the second nearest row, and at the
+    nearest one of other real rows. The first counts rows between clusters, the second is too large
+    for queries far from all; the lesser of both is taken.
+    """
+    k = min(2, *sizes)
+    full = np.median(_exact_distances(X, queries, k), axis=0)
+    if not full[0] or len(X) == min(sizes):
+        return full[0]
+    thinned = X[rng.permutation(len(X))[: min(sizes)]]
+    growths = [np.median(_exact_distances(thinned, queries, k)[:, -1]) / full[-1]]
+    of_others = [np.median(_exact_distances(part, others, 1)) for part in (X, thinned)]
+    if of_others[0]:
+        growths.append(of_others[1] / of_others[0])
+    return full[0] * min(growths)
 
 
 def membership_inference_auc(
