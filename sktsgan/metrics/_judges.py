@@ -279,20 +279,18 @@ def memorization_ratio(X_real, X_synthetic, *, X_held_out, random_state=0):
 def _usual_distance(X, queries, others, sizes, rng):
     """Median distance of queries to their nearest row, as if `X` had no more than the least size.
 
-    How it would grow is seen where no copy can hide it: at the second nearest row, and at the
-    nearest one of other real rows. The first counts rows between clusters, the second is too large
-    for queries far from all; the lesser of both is taken.
+    How it grows with fewer rows is seen by leaving some out, but not where queries are copies of
+    rows that are left out. Then it can be seen at the second nearest row, or at the nearest one of
+    other real rows. The least of the three is taken.
     """
     k = min(2, *sizes)
     full = np.median(_exact_distances(X, queries, k), axis=0)
     if not full[0] or len(X) == min(sizes):
         return full[0]
     thinned = X[rng.permutation(len(X))[: min(sizes)]]
-    growths = [np.median(_exact_distances(thinned, queries, k)[:, -1]) / full[-1]]
-    of_others = [np.median(_exact_distances(part, others, 1)) for part in (X, thinned)]
-    if of_others[0]:
-        growths.append(of_others[1] / of_others[0])
-    return full[0] * min(growths)
+    growths = np.median(_exact_distances(thinned, queries, k), axis=0) / full
+    before, after = (np.median(_exact_distances(part, others, 1)) for part in (X, thinned))
+    return full[0] * min(*growths, after / before if before else np.inf)
 
 
 def membership_inference_auc(
