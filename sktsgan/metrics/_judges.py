@@ -273,7 +273,7 @@ def memorization_ratio(X_real, X_synthetic, *, X_held_out, random_state=0):
     to_held_out = _usual_distance(X_held_out, X_synthetic, X_real, sizes, rng)
     if to_held_out == 0:
         return 1.0 if to_train == 0 else float("inf")
-    return to_train / to_held_out
+    return float(to_train / to_held_out)
 
 
 def _usual_distance(X, queries, others, sizes, rng):

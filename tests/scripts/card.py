@@ -24,17 +24,22 @@ def move(network):
             module._init_flat_weights()
 
 
-_setup_privateuseone_for_python_backend(CARD)
-X, y = make_heartbeats(200, classes="NV", weights=[0.7, 0.3], random_state=0)
-net = StaGANSampler(max_epochs=1, steps_per_epoch=1, random_state=0).fit(X, y).net_
-with FakeTensorMode():
-    for name in net._networks:
-        move(getattr(net, name))
-    net.device = CARD
-    net.initialize_optimizer()
-    batch = torch.empty(64, 1, 128, device=CARD), torch.zeros(64, dtype=torch.long, device=CARD)
-    for _ in range(2):
-        net.train_step(batch)
-    assert [losses.device.type for losses in net.unread_] == [CARD, CARD]
-    with pytest.raises(DataDependentOutputException):  # so it would have been before
-        net._read_losses()
+def main():
+    _setup_privateuseone_for_python_backend(CARD)
+    X, y = make_heartbeats(200, classes="NV", weights=[0.7, 0.3], random_state=0)
+    net = StaGANSampler(max_epochs=1, steps_per_epoch=1, random_state=0).fit(X, y).net_
+    with FakeTensorMode():
+        for name in net._networks:
+            move(getattr(net, name))
+        net.device = CARD
+        net.initialize_optimizer()
+        batch = torch.empty(64, 1, 128, device=CARD), torch.zeros(64, dtype=torch.long, device=CARD)
+        for _ in range(2):
+            net.train_step(batch)
+        assert [losses.device.type for losses in net.unread_] == [CARD, CARD]
+        with pytest.raises(DataDependentOutputException):  # so it would have been before
+            net._read_losses()
+
+
+if __name__ == "__main__":  # all of the process is changed by it
+    main()
