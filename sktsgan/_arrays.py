@@ -95,7 +95,7 @@ def release(X):
         X._mmap.madvise(mmap.MADV_DONTNEED)
 
 
-def is_private(X):
+def is_mapped_alone(X):
     """Say whether rows are memory-mapped in a way that no other process can repeat.
 
     Parameters

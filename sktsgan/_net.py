@@ -14,7 +14,7 @@ from skorch.history import History
 from torch.utils.data import Dataset
 from tqdm.auto import tqdm
 
-from sktsgan._arrays import is_private, take
+from sktsgan._arrays import is_mapped_alone, take
 from sktsgan._processes import ALONE
 from sktsgan._store import write
 from sktsgan._threads import fixed_order, seeded, side_by_side
@@ -101,7 +101,7 @@ class ScaledRows(Dataset):
 
     def make_portable(self):
         """Copy the rows where another process could not map the array that they are in."""
-        if is_private(self.signals):
+        if is_mapped_alone(self.signals):
             self.signals = take(self.signals, self.rows)
             self.rows = np.arange(len(self.rows))
 

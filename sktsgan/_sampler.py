@@ -55,6 +55,7 @@ from sktsgan._signals import (
     check_finite,
     check_kind,
     check_not_ragged,
+    plain,
     whole_columns,
 )
 from sktsgan._store import digest_rows
@@ -66,6 +67,15 @@ _FEW_ROWS = 20
 # More held-out rows would cost time and make the MMD hardly steadier.
 _MAX_HELD_OUT = 500
 
+# Parameters that are passed on to the LSTM generator.
+_GENERATOR_SIZES = (
+    "latent_dim",
+    "noise_dim",
+    "hidden_size",
+    "n_layers",
+    "samples_per_step",
+    "head_channels",
+)
 # Parameters of training that may have other values where it goes on.
 _MAY_CHANGE = (
     "max_epochs",
@@ -302,28 +312,21 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
     """
 
     # parameters on which what was learned depends
-    _fixed = frozenset(
-        {
-            "generator",
-            "discriminator",
-            "n_channels",
-            "latent_dim",
-            "noise_dim",
-            "hidden_size",
-            "n_layers",
-            "samples_per_step",
-            "head_channels",
-            "discriminator_channels",
-            "kernel_size",
-            "minibatch_features",
-            "conditioning",
-            "loss",
-            "betas",
-            "dp_epsilon",
-            "dp_delta",
-            "dp_max_grad_norm",
-            "dp_bounds",
-        }
+    _fixed = (
+        "generator",
+        "discriminator",
+        "n_channels",
+        *_GENERATOR_SIZES,
+        "discriminator_channels",
+        "kernel_size",
+        "minibatch_features",
+        "conditioning",
+        "loss",
+        "betas",
+        "dp_epsilon",
+        "dp_delta",
+        "dp_max_grad_norm",
+        "dp_bounds",
     )
 
     # scikit-learn's diagrams link to it
@@ -730,7 +733,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         rows, n_right, n_copies = select_rows(
             draw_rows, n_rows, index, judge, rng if asks_votes else None
         )
-        label = _plain(self.classes_[index])
+        label = plain(self.classes_[index])
         if n_copies:
             warnings.warn(
                 f"{n_copies} of the {n_rows} rows made for class {label!r} are near-copies of "
@@ -762,11 +765,14 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
                 f"n_timepoints). Got {np.ndim(X)} axes."
             )
         y, binarize_y = check_target_type(y, indicate_one_vs_all=True)
-        reset = reset and not self._goes_on()
-        self._whole_given = whole_columns(X)
-        X, y = validate_data(self, X=X, y=y, reset=reset, allow_nd=True, ensure_all_finite=False)
+        whole, first_call = whole_columns(X), reset and not self._goes_on()
+        X, y = validate_data(
+            self, X=X, y=y, reset=first_call, allow_nd=True, ensure_all_finite=False
+        )
         if X.dtype.kind not in "fiu":
             X = X.astype(np.float64)
+        if reset:  # not where `partial_fit` goes on
+            self._dtype, self._whole = X.dtype, whole
         processes = Processes.joined()
         first, part = processes.part(X)
         processes.agree(lambda: check_finite(part, first))
@@ -809,7 +815,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         unknown = ~np.isin(y, known)
         if unknown.any():
             raise ValueError(
-                f"'y' must hold {what}, {known.tolist()}. Got {_plain(y[unknown][0])!r}{advice}."
+                f"'y' must hold {what}, {known.tolist()}. Got {plain(y[unknown][0])!r}{advice}."
             )
         return np.searchsorted(self.classes_, y)
 
@@ -860,8 +866,6 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         nets = dict(self._nets)
         for (_, own), net in zip(groups, self._run(trainings), strict=True):
             nets.update(dict.fromkeys(own.tolist(), net))
-        if not accumulate:
-            self._dtype, self._whole = X.dtype, self._whole_given
         self._counts = all_counts
         self._few_rows = {
             int(label): self._scaler.scaled(take(signals, np.flatnonzero(labels == label)))
@@ -877,13 +881,10 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
 
     def _begin(self, X, signals, classes):
         """Fix what stays for good: classes, shapes and scale."""
-        # what is interrupted from here on is not fitted
-        for name in ("net_", "epsilon_"):
-            vars(self).pop(name, None)
+        vars(self).pop("epsilon_", None)  # of a private training that went before
         self.classes_ = np.unique(classes)
         self._built_with = self._fixed_parameters()
-        self._row_shape, self._dtype, self._whole = X.shape[1:], X.dtype, self._whole_given
-        self._signal_shape = signals.shape[1:]
+        self._row_shape, self._signal_shape = X.shape[1:], signals.shape[1:]
         if self._is_private:
             self._scaler = scaler_of_bounds(self.dp_bounds, len(signals[0]))
         else:
@@ -918,10 +919,9 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
 
     def _with_few_rows(self, signals, labels):
         """Put the rows of earlier calls that were too few to be learned before the new ones."""
-        few = [self._scaler.restored(X) for X in self._few_rows.values()]
-        if signals.dtype.kind in "iu":  # as they came, which scaling may have left just below
-            few = [np.rint(X) for X in few]
-        few = [X.astype(signals.dtype) for X in few]
+        few = (self._scaler.restored(X) for X in self._few_rows.values())
+        # scaling may have left whole numbers just below what they were
+        few = [as_type(X, signals.dtype).astype(signals.dtype) for X in few]
         few_labels = np.repeat(list(self._few_rows), [len(X) for X in few])
         return np.concatenate([*few, signals]), np.concatenate([few_labels, labels])
 
@@ -1027,19 +1027,11 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
     def _choose_generator(self):
         if callable(self.generator):
             return self.generator
-        sizes = (
-            "latent_dim",
-            "noise_dim",
-            "hidden_size",
-            "n_layers",
-            "samples_per_step",
-            "head_channels",
-        )
         # of a search over an array they are numpy's, which torch does not take
         return partial(
             LSTMGenerator,
             bidirectional=self.generator == "bilstm",
-            **{name: int(getattr(self, name)) for name in sizes},
+            **{name: int(getattr(self, name)) for name in _GENERATOR_SIZES},
         )
 
     def _choose_discriminator(self):
@@ -1073,7 +1065,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         if count >= _FEW_ROWS:
             reason = "but fewer at first, when the GAN that goes on was built"
         warnings.warn(
-            f"Class {_plain(label)!r} has {count} row{'s' if count > 1 else ''}, {reason}. Its "
+            f"Class {plain(label)!r} has {count} row{'s' if count > 1 else ''}, {reason}. Its "
             "new rows are made between its own rows instead, a little varied, and none is held "
             "out.",
             stacklevel=2,
@@ -1124,8 +1116,3 @@ def _own_rng(random_state):
 def _check_number(name, number):
     if not isinstance(number, numbers.Integral) or number < 1:
         raise ValueError(f"'{name}' must be a whole number of at least 1. Got {number!r}.")
-
-
-def _plain(label):
-    """Return a label as Python prints it best."""
-    return label.item() if isinstance(label, np.generic) else label

@@ -162,7 +162,7 @@ class SavingMixin:
                         f"sampler was saved; no file holds that."
                     )
                 parameters[name] = None
-        for name in cls._fixed.intersection(custom):
+        for name in (name for name in cls._fixed if name in custom):
             saved = manifest["parameters"][name]
             if not isinstance(saved, _store.Custom) and custom[name] != saved:
                 raise _NotGivenError(

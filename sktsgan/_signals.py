@@ -109,12 +109,27 @@ def check_kind(X, y):
     if y.dtype.kind == "S":
         raise TypeError("'y' must hold strings or numbers. Got bytes; decode them.")
     if y.ndim == 1 and y.dtype.kind == "O":
-        plain = (label.item() if isinstance(label, np.generic) else label for label in y)
-        kinds = sorted({type(label).__name__ for label in plain})
+        kinds = sorted({type(plain(label)).__name__ for label in y})
         if len(kinds) > 1:
             raise TypeError(
                 f"'y' must hold labels of one kind. Got {' and '.join(kinds)}; use strings."
             )
+
+
+def plain(label):
+    """Return a label as Python knows it and prints it best.
+
+    Parameters
+    ----------
+    label : object
+        A label, which may be numpy's.
+
+    Returns
+    -------
+    object
+        The same as a number or string of Python's.
+    """
+    return label.item() if isinstance(label, np.generic) else label
 
 
 def whole_columns(X):

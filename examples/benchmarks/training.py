@@ -274,10 +274,8 @@ def compare_card(device="cuda"):
         beats = make_heartbeats(4500, weights=[0.93, 0.03, 0.03, 0.01], random_state=0)
     figures = {"step, ms": [], "step, us a row": [], "sampling, us a beat": [], "fit, s": []}
     for where in ("cpu", device):
-        clock = Clock()
-        options = {"device": where, "max_epochs": 1, "validation_fraction": 0}
-        sampler = StaGANSampler(callbacks=[clock], random_state=0, **options)
-        sampler.fit(*noise(2000, 187, n_classes=4))
+        sampler, _ = train(*noise(2000, 187, n_classes=4), 100, device=where)
+        (clock,) = sampler.callbacks
         # a card is waited for every 25 steps, so that only their mean is its own
         step = float(np.mean(clock.seconds[25:]))
         n_rows = 20_000 if where == "cpu" else 1_000_000
