@@ -489,9 +489,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         check_classification_targets(y)
         with self._kept_on_failure():
             X, y, _ = self._check_X_y(X, y)
-            self.sampling_strategy_ = check_sampling_strategy(
-                self.sampling_strategy, y, self._sampling_type
-            )
+            self._set_strategy(y)
             self._train(X, y, self._start_rng(), go_on=self._goes_on())
             if self._is_private:  # it tells how many rows each class has
                 self.sampling_strategy_ = {}
@@ -559,14 +557,15 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         with self._kept_on_failure():
             X, y, _ = self._check_X_y(X, y, reset=not go_on)
             self._train(X, y, self._start_rng(), classes=classes, go_on=go_on, accumulate=True)
-        seen = np.repeat(self.classes_, self._counts)
-        try:
-            self.sampling_strategy_ = check_sampling_strategy(
-                self.sampling_strategy, seen, self._sampling_type
-            )
-        except ValueError:  # one class as yet, or more rows than were to be made
-            self.sampling_strategy_ = {}
+            try:
+                self._set_strategy(np.repeat(self.classes_, self._counts))
+            except ValueError:  # one class as yet, or more rows than were to be made
+                self.sampling_strategy_ = {}
         return self
+
+    def _set_strategy(self, y):
+        strategy = check_sampling_strategy(self.sampling_strategy, y, self._sampling_type)
+        self.sampling_strategy_ = _whole(strategy)
 
     def sample(self, n_samples=1, *, y=None, random_state=None, chunks=None):
         """Draw synthetic rows from what was learned.
@@ -660,6 +659,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
             return super().fit_resample(X, y)
 
     def _fit_resample(self, X, y):
+        self.sampling_strategy_ = _whole(self.sampling_strategy_)
         rng = self._start_rng()
         self._train(X, y, rng, go_on=self._goes_on())
         labels = np.searchsorted(self.classes_, y)
@@ -764,6 +764,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
                 "X must have 2 or 3 axes, (n_samples, n_features) or (n_samples, n_channels, "
                 f"n_timepoints). Got {np.ndim(X)} axes."
             )
+        y = np.asarray(y) if np.ndim(y) == 2 and np.shape(y)[1] > 1 else y
         y, binarize_y = check_target_type(y, indicate_one_vs_all=True)
         whole, first_call = whole_columns(X), reset and not self._goes_on()
         X, y = validate_data(
@@ -1111,6 +1112,17 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
 def _own_rng(random_state):
     """Return a source of randomness; None takes a new one, as numpy's global one is not ours."""
     return np.random.RandomState() if random_state is None else check_random_state(random_state)
+
+
+def _whole(strategy):
+    """Return numbers of rows to make as whole ones, or say where one is not."""
+    for label, n_rows in strategy.items():
+        if n_rows != int(n_rows):
+            raise ValueError(
+                "'sampling_strategy' must ask for whole numbers of rows. "
+                f"Got {plain(n_rows)} new ones for class {plain(label)!r}."
+            )
+    return {label: int(n_rows) for label, n_rows in strategy.items()}
 
 
 def _check_number(name, number):

@@ -96,7 +96,7 @@ def check_kind(X, y):
     Raises
     ------
     ValueError
-        If two columns have one name.
+        If two columns have one name, or a label is missing.
     TypeError
         If rows are dates, or labels of different kinds.
     """
@@ -105,15 +105,45 @@ def check_kind(X, y):
         raise ValueError("X must have columns of different names. Got one twice; rename it.")
     if getattr(getattr(X, "dtype", None), "kind", "f") in "mM":
         raise TypeError(f"X must hold numbers. Got {X.dtype}; take the time out of the rows.")
+    check_labels(y)
+
+
+def check_labels(y):
+    """Say what is wrong with labels that cannot be sorted.
+
+    Parameters
+    ----------
+    y : array-like
+        Labels as they were given.
+
+    Returns
+    -------
+    ndarray
+        The same.
+
+    Raises
+    ------
+    ValueError
+        If one is missing.
+    TypeError
+        If they are of different kinds, or bytes.
+    """
     y = np.asarray(y)
     if y.dtype.kind == "S":
         raise TypeError("'y' must hold strings or numbers. Got bytes; decode them.")
-    if y.ndim == 1 and y.dtype.kind == "O":
-        kinds = sorted({type(plain(label)).__name__ for label in y})
+    missing = pd.isna(y).ravel()
+    if y.ndim and missing.any():
+        raise ValueError(
+            f"'y' must have a label for each row. It is missing in row {missing.argmax()}; "
+            "drop such rows."
+        )
+    if y.dtype.kind == "O":
+        kinds = sorted({type(plain(label)).__name__ for label in y.ravel()})
         if len(kinds) > 1:
             raise TypeError(
                 f"'y' must hold labels of one kind. Got {' and '.join(kinds)}; use strings."
             )
+    return y
 
 
 def plain(label):
@@ -149,19 +179,26 @@ def whole_columns(X):
     Raises
     ------
     TypeError
-        If a column holds what new rows could not: truth values or categories.
+        If a column holds what new rows could not: truth values, dates or categories.
     """
     if not isinstance(X, pd.DataFrame):
         return None
     for name, dtype in X.dtypes.items():
-        if dtype.kind == "b" or isinstance(dtype, pd.CategoricalDtype):
+        if dtype.kind in "bmM" or isinstance(dtype, pd.CategoricalDtype):
             raise TypeError(
-                f"X must have columns of numbers. Got {dtype} in column {name!r}; convert it "
-                "with X.astype(float)."
+                f"X must have columns of numbers. Got {dtype} in column {name!r}; convert it or "
+                "leave it out."
             )
-    types = (np.dtype(getattr(dtype, "numpy_dtype", dtype)) for dtype in X.dtypes)
+    types = map(_numpy_type, X.dtypes)
     whole = np.array([dtype.str if dtype.kind in "iu" else "" for dtype in types])
     return whole if whole.any() else None
+
+
+def _numpy_type(dtype):
+    """Return the type of a column's numbers."""
+    dtype = dtype.subtype if isinstance(dtype, pd.SparseDtype) else dtype
+    dtype = getattr(dtype, "numpy_dtype", dtype)
+    return dtype if isinstance(dtype, np.dtype) else np.dtype(object)
 
 
 def as_type(X, dtype):
@@ -181,7 +218,10 @@ def as_type(X, dtype):
     """
     if dtype.kind not in "iu":
         return np.clip(X, np.finfo(dtype).min, np.finfo(dtype).max)
-    return np.clip(np.rint(X), np.iinfo(dtype).min, np.iinfo(dtype).max)
+    top = float(np.iinfo(dtype).max)
+    if top > np.iinfo(dtype).max:  # rounded up, it would be the smallest number
+        top = np.nextafter(top, 0)
+    return np.clip(np.rint(X), np.iinfo(dtype).min, top)
 
 
 def check_finite(X, first=0):

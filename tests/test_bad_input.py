@@ -49,6 +49,10 @@ def changed(place, value, dtype=np.float64):
     return X
 
 
+def frame(column):
+    return pd.DataFrame(X0).add_prefix("t").assign(t3=column)
+
+
 def read_only(tmp_path):
     np.save(tmp_path / "X.npy", rows()[0])
     return np.load(tmp_path / "X.npy", mmap_mode="r")
@@ -63,6 +67,9 @@ OF_X = {
     "X: DataFrame": lambda _: pd.DataFrame(X0, columns=[f"t{i}" for i in range(16)]),
     "X: DataFrame with equal column names": lambda _: pd.DataFrame(X0, columns=["t"] * 16),
     "X: DataFrame of a nullable type": lambda _: pd.DataFrame(X0).astype("Float64"),
+    "X: DataFrame with a sparse column": lambda _: frame(pd.arrays.SparseArray(X0[:, 3])),
+    "X: DataFrame with a column of dates": lambda _: frame(pd.Timestamp("2026-01-01", tz="UTC")),
+    "X: DataFrame with a column of words": lambda _: frame("beat"),
     "X: torch tensor": lambda _: torch.from_numpy(X0),
     "X: masked array without masked values": lambda _: np.ma.masked_invalid(X0),
     "X: memory-mapped, read-only": read_only,
@@ -135,6 +142,8 @@ OF_Y = {
     "y: numbers with fractions": lambda: np.linspace(0, 1, 80),
     "y: NaN": lambda: np.where(Y0 == "V", np.nan, 1.0),
     "y: strings and numbers": lambda: np.where(np.arange(80) % 2, 1, Y0.astype(object)),
+    "y: missing labels of pandas": lambda: pd.Series(Y0, dtype="string").mask(Y0 == "V"),
+    "y: a missing category": lambda: pd.Series(Y0, dtype="category").mask(np.arange(80) == 5),
     "y: None among labels": lambda: np.where(np.arange(80) == 5, None, Y0.astype(object)),
     "y: several labels in each row": lambda: np.ones((80, 3), dtype=int),
     "y: a string": lambda: "NV",
@@ -147,6 +156,8 @@ PARAMETERS = {
     "sampling_strategy: a share above 1": {"sampling_strategy": 1.5},
     "sampling_strategy: a share below what is": {"sampling_strategy": 0.1},
     "sampling_strategy: a number of rows": {"sampling_strategy": {"V": 70}},
+    "sampling_strategy: a whole float": {"sampling_strategy": {"V": 45.0}},
+    "sampling_strategy: a fraction of a row": {"sampling_strategy": {"V": 45.5}},
     "n_channels: 0": {"n_channels": 0},
     "n_channels: no divisor": {"n_channels": 3},
     "n_channels: so many that one point is left": {"n_channels": 16},

@@ -1,6 +1,7 @@
 """Training that goes on: ``partial_fit`` and ``warm_start``."""
 
 import re
+from collections import Counter
 from functools import partial
 
 import numpy as np
@@ -243,6 +244,15 @@ def test_classes_by_themselves(quick, beats):
     sampler.partial_fit(X[y == "V"], y[y == "V"])
     assert set(sampler.net_) == {"N", "V"}
     assert sampler.net_["N"].n_iter_ == sampler.net_["V"].n_iter_ == 6
+
+
+def test_a_strategy_that_fails_leaves_nothing(quick, beats):
+    X, y = beats
+    late = y != "F"
+    sampler = quick(sampling_strategy=lambda y: {"F": 2 * Counter(y.tolist()).get("F")})
+    with pytest.raises(TypeError):
+        sampler.partial_fit(X[late], y[late], classes=["F", "N", "V"])
+    assert not hasattr(sampler, "net_")
 
 
 def test_what_does_not_fit_is_refused(quick, beats):

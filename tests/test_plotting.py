@@ -6,6 +6,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 from skorch.callbacks import Callback
@@ -46,6 +47,17 @@ def test_signals(beats):
 def test_no_traces(beats):
     display = SignalDisplay.from_arrays(*beats, *beats, n_traces=0)
     assert len(display.ax_[0, 0].lines) == 1
+
+
+@pytest.mark.parametrize("dtype", ["Float64", "float32[pyarrow]", object])
+def test_frames_of_any_type_and_labels_in_a_column(trained, beats, dtype):
+    if dtype == "float32[pyarrow]":
+        pytest.importorskip("pyarrow")
+    X = pd.DataFrame(beats[0]).astype(dtype)
+    display = SignalDisplay.from_estimator(trained, X, beats[1][:, None])
+    expected = SignalDisplay.from_estimator(trained, *beats)
+    for ax, other in zip(display.ax_.flat, expected.ax_.flat, strict=True):
+        np.testing.assert_allclose(ax.lines[-1].get_ydata(), other.lines[-1].get_ydata())
 
 
 def test_several_leads_and_an_empty_class():

@@ -3,9 +3,11 @@
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 from imblearn.over_sampling import SMOTE
 from imblearn.pipeline import Pipeline
+from scipy.sparse import csr_matrix
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
@@ -75,6 +77,51 @@ def test_pipeline_applies_the_steps_before_the_sampler(quick, beats):
     ).fit(X, y)
     before = pipeline["scale"].transform(X[:, ::2])
     assert MMDScorer()(pipeline, X, y) == MMDScorer()(pipeline["gan"], before, y)
+
+
+def test_finds_the_sampler_in_pipelines_within_pipelines_and_in_searches(quick, beats):
+    inner = Pipeline([("gan", quick()), ("clf", LogisticRegression(max_iter=2000))])
+    outer = Pipeline([("scale", StandardScaler()), ("rest", inner)]).fit(*beats)
+    before = outer["scale"].transform(beats[0])
+    assert MMDScorer()(outer, *beats) == MMDScorer()(outer["rest"]["gan"], before, beats[1])
+    search = GridSearchCV(quick(), {"lr": [1e-3]}, cv=FOLDS, scoring=MMDScorer()).fit(*beats)
+    assert MMDScorer()(search, *beats) == MMDScorer()(search.best_estimator_, *beats)
+    with pytest.raises(TypeError, match="a Pipeline or a search with one. Got Pipeline"):
+        MMDScorer()(Pipeline([("clf", inner["clf"])]), *beats)
+
+
+def test_columns_must_be_those_of_fit(quick, beats):
+    X = pd.DataFrame(beats[0]).add_prefix("t")
+    sampler = quick().fit(X, beats[1])
+    with pytest.raises(ValueError, match="Feature names must be in the same order"):
+        MMDScorer()(sampler, X.iloc[:, ::-1], beats[1])
+    with pytest.raises(ValueError, match="X has 63 features, but StaGANSampler is expecting 64"):
+        MMDScorer()(quick().fit(*beats), beats[0][:, 1:], beats[1])
+
+
+@pytest.mark.parametrize(
+    ("change_X", "change_y", "message"),
+    [
+        (lambda X: X[:0], lambda y: y[:0], "'X' must have at least 1 rows. Got 0"),
+        (lambda X: X + 1j, lambda y: y, "'X' must hold real numbers. Got complex"),
+        (csr_matrix, lambda y: y, "'X' must be dense. Got a sparse csr_matrix"),
+        (lambda X: pd.DataFrame(X, dtype="Float64").mask(X > 1), lambda y: y, "'X' must be finite"),
+        (lambda X: X, lambda y: pd.Series(y).mask(y == "F"), "'y' must have a label for each row"),
+    ],
+)
+def test_what_cannot_be_scored(trained, beats, change_X, change_y, message):
+    with pytest.raises(ValueError, match=message):
+        MMDScorer()(trained, change_X(beats[0]), change_y(beats[1]))
+
+
+def test_one_column_for_each_class(quick, beats):
+    X, y = beats
+    columns = pd.get_dummies(pd.Series(y))
+    sampler = quick().fit(X, columns)
+    assert sampler.classes_.tolist() == [0, 1, 2]
+    assert MMDScorer()(sampler, X, columns) == MMDScorer()(sampler, X, columns.to_numpy().argmax(1))
+    _, y_resampled = quick().fit_resample(X, columns)
+    assert y_resampled.sum().to_dict() == {"F": 400, "N": 400, "V": 400}
 
 
 @pytest.mark.parametrize("routing", [False, True])
@@ -153,7 +200,7 @@ def test_bad_parameters(trained, beats, scorer, error, message):
 
 def test_bad_estimators_and_rows(trained, beats):
     X, y = beats
-    with pytest.raises(TypeError, match="a Pipeline with one. Got SMOTE"):
+    with pytest.raises(TypeError, match="a search with one. Got SMOTE"):
         MMDScorer()(SMOTE(), X, y)
     with pytest.raises(ValueError, match="at least 2 rows of each class. Got 1 of class 'N'"):
         MMDScorer()(trained, X[y == "N"][:1], y[y == "N"][:1])

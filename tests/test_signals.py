@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sktsgan import _arrays
-from sktsgan._signals import SignalScaler, as_signals, check_finite
+from sktsgan._signals import SignalScaler, as_signals, as_type, check_finite
 
 
 def test_channels_lie_one_after_the_other():
@@ -47,6 +47,13 @@ def test_a_constant_channel(value):
     scaler = SignalScaler.from_signals(np.full((3, 1, 4), value))
     assert (scaler.scale == 1).all()
     np.testing.assert_allclose(scaler.scaled(np.full((3, 1, 4), value)), 0, atol=1e-15 * value)
+
+
+@pytest.mark.parametrize("name", ["int8", "uint16", "int64", "uint64"])
+def test_numbers_too_large_for_a_whole_type(name):
+    low, high = as_type(np.array([-1e30, 1e30]), np.dtype(name)).astype(name)
+    assert low == np.iinfo(name).min
+    assert high == pytest.approx(np.iinfo(name).max)
 
 
 def test_in_parts_as_in_one(monkeypatch, rng):

@@ -1,7 +1,9 @@
 """Checks of rows and groups that every metric makes."""
 
 import numpy as np
+import pandas as pd
 import torch
+from scipy.sparse import issparse
 
 from sktsgan._arrays import in_parts, mapped
 
@@ -60,15 +62,7 @@ def check_rows(X, name, min_rows=1):
     ValueError
         If there are too few, or they are not finite numbers.
     """
-    if isinstance(X, torch.Tensor):
-        X = X.detach()
-    else:
-        X = np.asarray(mapped(X))
-        if X.dtype.kind not in "fiu":
-            try:
-                X = X.astype(np.float64)
-            except (TypeError, ValueError) as error:
-                raise ValueError(f"'{name}' must hold real numbers. Got {X.dtype}.") from error
+    X = X.detach() if isinstance(X, torch.Tensor) else _as_numbers(X, name)
     if X.ndim not in (2, 3):
         raise ValueError(
             f"'{name}' must be of shape (n_samples, n_timepoints) or "
@@ -80,6 +74,20 @@ def check_rows(X, name, min_rows=1):
     if not all(bool(as_tensor(part).isfinite().all()) for _, part in in_parts(X)):
         raise ValueError(f"'{name}' must be finite. Got NaN or infinity; drop such rows.")
     return X
+
+
+def _as_numbers(X, name):
+    if issparse(X):
+        raise ValueError(f"'{name}' must be dense. Got a sparse {type(X).__name__}; use toarray().")
+    X = np.asarray(mapped(X))
+    if X.dtype.kind in "fiu":
+        return X
+    try:
+        if X.dtype.kind == "c":
+            raise TypeError("a part of complex numbers would be lost")
+        return np.where(pd.isna(X), np.nan, X).astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"'{name}' must hold real numbers. Got {X.dtype}.") from error
 
 
 def check_groups(groups, n_rows, rows, name="groups"):

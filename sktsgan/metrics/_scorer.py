@@ -3,12 +3,14 @@
 import numbers
 
 import numpy as np
+from imblearn.utils import check_target_type
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
+from sklearn.utils.validation import validate_data
 
-from sktsgan._arrays import mapped
+from sktsgan._signals import check_labels
 from sktsgan.metrics._mmd import maximum_mean_discrepancy
-from sktsgan.metrics._rows import check_groups
+from sktsgan.metrics._rows import check_groups, check_rows
 
 
 class MMDScorer(BaseEstimator):
@@ -20,7 +22,8 @@ class MMDScorer(BaseEstimator):
     to expect, -2 the worst possible.
 
     It takes a bare sampler or a fitted :class:`imblearn.pipeline.Pipeline`, in which the
-    sampler is found and `X` first goes through the transformers before it. As a sampler is no
+    sampler is found and `X` first goes through the transformers before it, or a fitted search
+    over one of these. As a sampler is no
     classifier, ``cv=5`` would not be stratified: pass
     :class:`~sklearn.model_selection.StratifiedKFold`, or, where rows of one patient must stay
     together, :class:`~sklearn.model_selection.StratifiedGroupKFold`.
@@ -73,7 +76,7 @@ class MMDScorer(BaseEstimator):
 
         Parameters
         ----------
-        estimator : sampler or Pipeline
+        estimator : sampler, Pipeline or search
             Fitted, with a method ``sample``.
         X : array-like of shape (n_samples, ...)
             Rows that it was not fitted on.
@@ -88,7 +91,8 @@ class MMDScorer(BaseEstimator):
         Raises
         ------
         ValueError
-            If a class has fewer than two rows in `X` or was not seen in ``fit``.
+            If a class has fewer than two rows in `X` or was not seen in ``fit``, or rows are not
+            those of ``fit`` in shape and names.
         TypeError
             If there is no sampler in `estimator`.
         """
@@ -103,7 +107,12 @@ class MMDScorer(BaseEstimator):
                 f"Got {self.n_samples!r}."
             )
         sampler, X = _find_sampler(estimator, X)
-        X = np.asarray(mapped(X))
+        if isinstance(sampler, BaseEstimator):
+            validate_data(sampler, X, reset=False, skip_check_array=True)  # names of columns
+        X = check_rows(X, "X")
+        y = check_labels(y)
+        if y.ndim == 2 and y.shape[1] > 1:  # one column for each class
+            y = check_target_type(y)
         y = check_groups(y, len(X), "X", "y")
         rng = check_random_state(self.random_state)
         labels, counts = np.unique(y, return_counts=True)
@@ -114,7 +123,7 @@ class MMDScorer(BaseEstimator):
         self.discrepancies_ = {label: value for label, (value, _) in estimates.items()}
         self.standard_errors_ = {label: error for label, (_, error) in estimates.items()}
         weights = counts if self.average == "weighted" else None
-        return -float(np.average(list(self.discrepancies_.values()), weights=weights))
+        return -float(np.average([value for value, _ in estimates.values()], weights=weights))
 
     def _discrepancy(self, sampler, X_real, label, rng):
         if len(X_real) < 2:
@@ -131,12 +140,14 @@ def _find_sampler(estimator, X):
     """Return the sampler in `estimator` and `X` as the sampler was given it."""
     if hasattr(estimator, "sample"):
         return estimator, X
+    if hasattr(estimator, "best_estimator_"):
+        return _find_sampler(estimator.best_estimator_, X)
     for _, step in getattr(estimator, "steps", []):
-        if hasattr(step, "sample"):
-            return step, X
+        if hasattr(step, "sample") or hasattr(step, "steps"):
+            return _find_sampler(step, X)
         if hasattr(step, "transform"):
             X = step.transform(X)
     raise TypeError(
-        "'estimator' must be a sampler with a method 'sample', or a Pipeline with one. "
+        "'estimator' must be a sampler with a method 'sample', or a Pipeline or a search with one. "
         f"Got {type(estimator).__name__}."
     )

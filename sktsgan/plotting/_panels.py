@@ -34,6 +34,7 @@ class PairDisplay:
         display
             The display, drawn.
         """
+        y = check_groups(y, len(X), "X", "y")
         X_synthetic, y_synthetic = sampler.sample(y=y, random_state=random_state)
         return cls.from_arrays(X, y, X_synthetic, y_synthetic, **kwargs)
 
@@ -62,8 +63,9 @@ def check_sets(X_real, y_real, X_synthetic, y_synthetic):
     ValueError
         If rows and labels do not match in number, or real and synthetic rows in shape.
     """
-    X_real, X_synthetic = np.asarray(X_real), np.asarray(X_synthetic)
-    check_pair(X_real, X_synthetic)
+    shapes = np.shape(X_real), np.shape(X_synthetic)
+    pair = check_pair(X_real, X_synthetic)
+    X_real, X_synthetic = (X.reshape(shape) for X, shape in zip(pair, shapes, strict=True))
     y_real = check_groups(y_real, len(X_real), "X_real", "y_real")
     y_synthetic = check_groups(y_synthetic, len(X_synthetic), "X_synthetic", "y_synthetic")
     return X_real, y_real, X_synthetic, y_synthetic
