@@ -33,6 +33,29 @@ def in_parts(X):
         release(X)
 
 
+def spread_places(n_rows, n_most):
+    """Say where to look at so many rows at most: at random in equal parts, by a fixed seed.
+
+    Evenly spaced rows could all be of one lead, or class, where these alternate.
+
+    Parameters
+    ----------
+    n_rows : int
+        Rows there are.
+    n_most : int
+        Rows to look at.
+
+    Returns
+    -------
+    ndarray of int
+        Their places: all, or `n_most` that rise.
+    """
+    if n_rows <= n_most:
+        return np.arange(n_rows)
+    within = np.random.default_rng(0).random(n_most)
+    return ((np.arange(n_most) + within) * (n_rows / n_most)).astype(int)
+
+
 def take(X, rows):
     """Copy rows of an array, which may be memory-mapped, a few at a time.
 

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from sklearn.neighbors import NearestNeighbors
 
-from sktsgan._arrays import first_of_each
+from sktsgan._arrays import first_of_each, spread_places
 
 # Generated rows nearer to a training row than this share of the usual distance between
 # neighbours of their class are near-copies.
@@ -268,7 +268,7 @@ class Detail:
     """
 
     def __init__(self, X, fraction):
-        X = torch.from_numpy(X[:: -(-len(X) // _MAX_DONORS)]).double()
+        X = torch.from_numpy(X[spread_places(len(X), _MAX_DONORS)]).double()
         self.mean = X.mean(0)
         _, sizes, directions = torch.linalg.svd(X - self.mean, full_matrices=False)
         shares = (sizes**2).cumsum(0) / (sizes**2).sum().clamp(min=1e-300)

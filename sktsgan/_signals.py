@@ -306,6 +306,15 @@ class SignalScaler:
                 "X must hold numbers whose squares are finite, as those below 1e150 are. "
                 "Got larger ones; give the rows in another unit."
             )
+        if (scale < 1e-150).any():  # of a constant channel, or of squares that vanish
+            deviations = (np.abs(part - center).max(axis=(0, 2)) for _, part in in_parts(own))
+            largest = np.max([*deviations, np.zeros(signals.shape[1])], axis=0)[:, None]
+            tiny = (largest > 1e-14 * np.abs(center)) & (largest < 1e-150)
+            if processes.sum(tiny.astype(np.float64)).any():
+                raise ValueError(
+                    "X must hold numbers whose squares are above 0, as those above 1e-150 are. "
+                    "Got smaller ones; give the rows in another unit."
+                )
         # what rounding leaves of a constant channel is no scale
         return cls(center, np.where(scale > 1e-14 * np.abs(center), scale, 1.0))
 
@@ -321,8 +330,20 @@ class SignalScaler:
         -------
         ndarray of float32
             The scaled signals.
+
+        Raises
+        ------
+        ValueError
+            If one is too large for float32.
         """
-        return ((signals - self.center) / self.scale).astype(np.float32)
+        with np.errstate(over="ignore"):
+            scaled = ((signals - self.center) / self.scale).astype(np.float32)
+        if not np.isfinite(scaled).all():
+            raise ValueError(
+                "X must be in the unit of the rows that the scale was measured on. Got values "
+                "beyond 1e38 standard deviations; convert them."
+            )
+        return scaled
 
     def restored(self, signals):
         """Return scaled signals in their own unit, as float64.

@@ -64,7 +64,7 @@ def segment_beats(signal, peaks, *, fs, target_fs=None, window=(0.3, 0.41)):
     peaks = _check_peaks(peaks, signal.shape[-1])
     check_frequency(fs, "fs")
     target_fs = fs if target_fs is None else check_frequency(target_fs, "target_fs")
-    before, after = (round(seconds * target_fs) for seconds in window)
+    before, after = (round(x * target_fs) if np.isfinite(x) else -1 for x in window)
     if before < 0 or after < 0 or before + after < 2:
         raise ValueError(
             "'window' must be two lengths in seconds of at least two time points together. "

@@ -214,6 +214,8 @@ def make_sines(
             f"'bands' must be pairs that rise, from 0 to half of the {n_timepoints} time points. "
             f"Got {bands.tolist()}."
         )
+    if not 0 <= amplitude[0] <= amplitude[1] < np.inf:
+        raise ValueError(f"'amplitude' must be two numbers that rise from 0. Got {amplitude!r}.")
     rng = check_random_state(random_state)
     counts = _share_out(n_samples, [1.0] * len(bands) if weights is None else weights, len(bands))
     y = rng.permutation(np.repeat(np.arange(len(bands)), counts))

@@ -16,7 +16,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from sktsgan._signals import as_signals
-from sktsgan.metrics._judges import check_sides, distance_scores, memorization_ratio
+from sktsgan.metrics._judges import centred, check_sides, distance_scores, memorization_ratio
 from sktsgan.metrics._rows import check_groups, check_rows
 
 # Rates of false positives at which an attack has to name members.
@@ -373,6 +373,7 @@ def _shadow_scores(X, X_synthetic, shadows):
 def _log_distances(X, X_synthetic):
     """Logarithms of the distances to the nearest synthetic rows; copies are very near."""
     n_nearest = min(_N_NEAREST, len(X_synthetic))
+    X_synthetic, X = centred(X_synthetic, X)
     distances, _ = NearestNeighbors(n_neighbors=n_nearest).fit(X_synthetic).kneighbors(X)
     # against the usual size of a row, so that the unit does not matter
     size = np.median(np.linalg.norm(X_synthetic, axis=1)) or 1.0
@@ -420,14 +421,21 @@ def _figures(is_member, scores, weight):
 
 def _closest(X_members, X_non_members, X_synthetic, n_closest):
     """Find the synthetic rows that are closest to a member."""
-    distances, nearest = NearestNeighbors(n_neighbors=1).fit(X_members).kneighbors(X_synthetic)
+    sides = centred(X_members, X_non_members, X_synthetic)
+    distances, nearest = NearestNeighbors(n_neighbors=1).fit(sides[0]).kneighbors(sides[2])
     first = np.argsort(distances[:, 0], kind="stable")[:n_closest]
-    to_others, _ = NearestNeighbors(n_neighbors=1).fit(X_non_members).kneighbors(X_synthetic[first])
+    _, others = NearestNeighbors(n_neighbors=1).fit(sides[1]).kneighbors(sides[2][first])
+
+    def distance(X, rows):  # in the rows' own unit
+        return np.linalg.norm(
+            X[rows].astype(np.float64) - X_synthetic[first].astype(np.float64), axis=1
+        )
+
     return pd.DataFrame(
         {
             "synthetic": first,
             "member": nearest[first, 0],
-            "distance": distances[first, 0],
-            "to_non_member": to_others[:, 0],
+            "distance": distance(X_members, nearest[first, 0]),
+            "to_non_member": distance(X_non_members, others[:, 0]),
         }
     )

@@ -9,6 +9,8 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import get_scorer, pairwise_distances_chunked, roc_auc_score
 from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.neighbors import NearestNeighbors
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils import check_random_state
 
 from sktsgan._arrays import first_of_each
@@ -80,11 +82,11 @@ def density_coverage(X_real, X_synthetic, *, n_neighbors=5):
             f"'n_neighbors' must be at least 1 and below the {len(X_real)} real rows. "
             f"Got {n_neighbors!r}."
         )
-    # around 0 and in float64, so that rounding is far below what distances may differ by
-    center = np.mean(X_real, axis=0, dtype=np.float64)
-    X_real, X_synthetic = X_real - center, X_synthetic - center
+    X_real, X_synthetic = centred(X_real, X_synthetic)
     # the first is the row itself; a row on the edge of a ball, as a copy may be, lies in it
     radii = _distances(X_real, X_real, n_neighbors + 1)[:, -1] * (1 + 1e-6)
+    # equal rows are not quite at a distance of 0 where it is found by products
+    radii += 1e-7 * np.linalg.norm(X_real, axis=1)
 
     def _count(distances, start):
         inside = distances <= radii[start : start + len(distances), None]
@@ -267,6 +269,7 @@ def memorization_ratio(X_real, X_synthetic, *, X_held_out, random_state=0):
     X_real, X_synthetic = _check_pair(X_real, X_synthetic)
     X_held_out, _ = _check_pair(X_held_out, X_synthetic, names=("X_held_out", "X_synthetic"))
     X_real, X_held_out = (X[first_of_each(X)] for X in (X_real, X_held_out))
+    X_real, X_held_out, X_synthetic = centred(X_real, X_held_out, X_synthetic)
     rng = check_random_state(random_state)
     sizes = len(X_real), len(X_held_out)
     to_train = _usual_distance(X_real, X_synthetic, X_held_out, sizes, rng)
@@ -378,8 +381,9 @@ def distance_scores(X, X_synthetic):
     Returns
     -------
     ndarray of shape (n_samples,)
-        Minus the distance to the nearest synthetic row.
+        Minus the distance to the nearest synthetic row, in no unit.
     """
+    X_synthetic, X = centred(X_synthetic, X)
     return -_distances(X_synthetic, X, 1)[:, 0]
 
 
@@ -412,6 +416,27 @@ def _check_pair(*sets, **kwargs):
     ]
 
 
+def centred(*sets):
+    """Move rows to around 0 and near 1, so that rounding is far below what distances differ by.
+
+    Parameters
+    ----------
+    *sets : ndarray of shape (n, n_features)
+        Sets of rows, checked.
+
+    Returns
+    -------
+    list of ndarray of float64
+        The rows, all moved by the mean of the first set and in units of the largest value left.
+    """
+    largest = max(float(np.abs(X.astype(np.float64)).max()) for X in sets) or 1.0
+    sets = [X / np.float64(largest) for X in sets]
+    center = sets[0].mean(axis=0)
+    sets = [X - center for X in sets]
+    largest = max(np.abs(X).max() for X in sets) or 1.0
+    return [X / largest for X in sets]
+
+
 def _distances(X, queries, n_neighbors):
     """Distances from each query to its nearest rows of `X`."""
     index = NearestNeighbors(n_neighbors=n_neighbors).fit(X)
@@ -420,7 +445,6 @@ def _distances(X, queries, n_neighbors):
 
 def _exact_distances(X, queries, n_neighbors):
     """Distances by subtraction: a search by products leaves a rounded zero between equal rows."""
-    X, queries = X.astype(np.float64), queries.astype(np.float64)
     index = NearestNeighbors(n_neighbors=n_neighbors).fit(X)
     nearest = index.kneighbors(queries, return_distance=False)
     differences = (queries - X[places] for places in nearest.T)
@@ -429,4 +453,9 @@ def _exact_distances(X, queries, n_neighbors):
 
 def _forest(rng):
     seed = rng.randint(2**31 - 1)
-    return RandomForestClassifier(class_weight="balanced", random_state=seed)
+    # trees hold differences below 1e-7 for none, in whatever unit
+    return make_pipeline(
+        FunctionTransformer(np.asarray, kw_args={"dtype": np.float64}),
+        StandardScaler(),
+        RandomForestClassifier(class_weight="balanced", random_state=seed),
+    )

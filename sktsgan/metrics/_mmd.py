@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from sklearn.utils import check_random_state
 
-from sktsgan._arrays import take
+from sktsgan._arrays import spread_places, take
 from sktsgan.metrics._rows import as_tensor, check_groups, check_pair, check_rows
 
 # Gamma of the five kernels as multiples of 1 / (2 bandwidth^2). Each is twice the one before,
@@ -190,15 +190,21 @@ def mmd_permutation_test(
         raise ValueError(
             f"'n_permutations' must be a whole number of at least 1. Got {n_permutations!r}."
         )
+    X_real, X_synthetic = check_pair(X_real, X_synthetic, min_rows=2)
     values = permuted_discrepancies(
-        *check_pair(X_real, X_synthetic, min_rows=2),
+        X_real,
+        X_synthetic,
         n_permutations,
         groups=groups,
         bandwidth=bandwidth,
         rng=check_random_state(random_state),
     )
     # with few groups many permutations are the given split again, but for the rounding
-    b = int((values[1:] >= values[0] - 1e-6).sum())
+    rounding = 1e-6
+    if bandwidth is not None:  # a wide one makes all values small
+        usual = median_bandwidth(torch.cat([_some_rows(X) for X in (X_real, X_synthetic)]))
+        rounding *= min(1.0, (usual / bandwidth) ** 2)
+    b = int((values[1:] >= values[0] - rounding).sum())
     return MMDTest(float(values[0]), (1 + b) / (1 + n_permutations))
 
 
@@ -260,11 +266,7 @@ def median_bandwidth(X_real):
 
 def _some_rows(X):
     """Return all rows, or one at random of each of 2,000 equal parts, in float64."""
-    places = np.arange(len(X))
-    if len(X) > _MAX_ROWS:  # evenly spaced ones could all be of one lead, where leads alternate
-        within = np.random.default_rng(0).random(_MAX_ROWS)
-        places = ((np.arange(_MAX_ROWS) + within) * (len(X) / _MAX_ROWS)).astype(int)
-    return as_tensor(take(X, places))
+    return as_tensor(take(X, spread_places(len(X), _MAX_ROWS)))
 
 
 def _check_bandwidth(bandwidth, X):
@@ -339,9 +341,13 @@ def _prepare(X, center, bandwidth, *, flip=False):
 
 
 def _first_kernel(rows, columns):
+    return _exponents(rows, columns).exp_()
+
+
+def _exponents(rows, columns):
     if rows.dtype != columns.dtype:
         rows, columns = rows.double(), columns.double()
-    return torch.mm(rows, columns.T).clamp_max_(0).exp_()
+    return torch.mm(rows, columns.T).clamp_max_(0)
 
 
 def _sum_of_powers(kernel):
@@ -353,12 +359,15 @@ def _sum_of_powers(kernel):
 
 
 def _kernel_matrix(rows, bandwidth):
-    """Return the kernel between all rows, with a diagonal of 0."""
+    """Return the kernel between all rows less 1, with a diagonal of 0.
+
+    MMD^2 does not change with the 1, without which small differences are not rounded away.
+    """
     scaling = rows.median(0).values, bandwidth
-    power = _first_kernel(_prepare(rows, *scaling), _prepare(rows, *scaling, flip=True))
+    power = _exponents(_prepare(rows, *scaling), _prepare(rows, *scaling, flip=True)).expm1_()
     kernel = power.clone()
     for _ in _FACTORS[1:]:
-        power.mul_(power)
+        power.mul_(power + 2)
         kernel += power
     return kernel.fill_diagonal_(0) / len(_FACTORS)
 

@@ -5,6 +5,7 @@ from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 from sklearn.utils import check_random_state
 
+from sktsgan.metrics._judges import centred
 from sktsgan.plotting._panels import (
     REAL,
     SYNTHETIC,
@@ -192,7 +193,7 @@ def _neighbors_kept(X, rng):
         return _principal_components(X, rng)[0], names
     perplexity = min(30, (len(X) - 1) / 3)
     tsne = TSNE(perplexity=perplexity, init="pca", random_state=rng)
-    return tsne.fit_transform(X.astype(np.float64)), names
+    return tsne.fit_transform(centred(X)[0]), names  # it squares in float32
 
 
 _METHODS = {"pca": _principal_components, "tsne": _neighbors_kept}
