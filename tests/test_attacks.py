@@ -65,9 +65,9 @@ def test_closest_pairs(sets):
         assert (pair.distance, pair.to_non_member) == pytest.approx(expected, abs=1e-6)
 
 
-@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e3])
-def test_shadows_catch_a_copier_in_any_unit(beats, scale):
-    X, y = beats[0] * scale, beats[1]
+@pytest.mark.parametrize(("scale", "offset"), [(1e-3, 0), (1.0, 0), (1e3, 0), (1e-3, 1e6)])
+def test_shadows_catch_a_copier_in_any_unit(beats, scale, offset):
+    X, y = beats[0].astype(np.float64) * scale + offset, beats[1]
     sampler = RandomOverSampler(random_state=0)
     shadows = train_shadows(sampler, X[::2], y[::2], n_shadows=2)
     members, others = np.arange(1, 520, 4), np.arange(3, 520, 4)

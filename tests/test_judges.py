@@ -440,6 +440,54 @@ def test_bad_input(call, message):
         call()
 
 
+@pytest.mark.parametrize(
+    ("scale", "offset", "dtype"),
+    [
+        (1e-25, 0.0, np.float32),
+        (1e19, 0.0, np.float32),
+        (1e-12, 0.0, np.float64),
+        (1e40, 0.0, np.float64),
+        (1e-3, 1e6, np.float64),
+    ],
+)
+def test_no_figure_depends_on_unit_and_offset(rng, scale, offset, dtype):
+    members, others, moved = rng.normal(size=(3, 120, 20))
+    synthetic = np.concatenate([members[:60], 0.5 + moved[60:]])
+    y = np.repeat(["a", "b"], 60)
+
+    def figures(members, others, synthetic):
+        return [
+            *density_coverage(others, synthetic),
+            classifier_two_sample_score(others, synthetic),
+            train_synthetic_test_real_score(synthetic, y, others, y),
+            memorization_ratio(members, synthetic, X_held_out=others),
+            membership_inference_auc(members, others, synthetic),
+        ]
+
+    sets = [members, others, synthetic]
+    scaled = figures(*((X * scale + offset).astype(dtype) for X in sets))
+    assert scaled == pytest.approx(figures(*sets), abs=0.02)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.int64])
+def test_coverage_of_rows_that_are_there_many_times(rng, dtype):
+    X = (1000 * rng.normal(size=(30, 40))).astype(dtype)
+    assert density_coverage(np.repeat(X, 6, axis=0), X) == pytest.approx((1.2, 1.0))
+
+
+@pytest.mark.parametrize("bandwidth", [1.0, 1e3, 1e6])
+def test_power_of_a_wide_kernel(rng, bandwidth):
+    X, Y = rng.normal(size=(40, 8)), rng.normal(2, 1, size=(30, 8))
+    test = mmd_permutation_test(X, Y, bandwidth=bandwidth, n_permutations=99, random_state=0)
+    assert test.p_value == 0.01
+    # of a wide Gaussian little is left but the squared distance between the means
+    gammas = np.array([1 / 4, 1 / 2, 1, 2, 4]) / (2 * bandwidth**2)
+    if bandwidth > 1:
+        far, near = np.square(X.mean(0) - Y.mean(0)).sum(), X.var(0, ddof=1).sum() / 40
+        near += Y.var(0, ddof=1).sum() / 30
+        assert test.statistic == pytest.approx(2 * gammas.mean() * (far - near), rel=1e-3)
+
+
 def test_with_few_groups_ties_count():
     """Of 20 ways to share 6 groups out, 2 are the given one: chance alone gives p = 0.1."""
     groups = np.repeat(np.arange(6), 7)

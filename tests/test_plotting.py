@@ -103,6 +103,19 @@ def test_embedding_by_neighbours_tells_groups_apart(rng):
     assert display.ax_[0, 0].get_xlabel() == "t-SNE 1"
 
 
+@pytest.mark.parametrize("unit", [1e-17, 1e20])
+def test_neighbourhoods_in_any_unit(rng, unit):
+    X = np.concatenate([rng.normal(size=(30, 5)), rng.normal(8, 1, size=(30, 5))])
+    y = np.array(["a"] * 60)
+    display = EmbeddingDisplay.from_arrays(
+        unit * X[::2], y[::2], unit * X[1::2], y[1::2], method="tsne"
+    )
+    points = display.ax_.flat[0].collections[0].get_offsets()
+    near, far = points[:15], points[15:]
+    apart = np.linalg.norm(near.mean(0) - far.mean(0))
+    assert apart > 1.5 * near.std(0).max()
+
+
 @pytest.mark.parametrize("method", ["pca", "tsne"])
 @pytest.mark.parametrize("n_synthetic", [0, 1, 2])
 def test_embedding_of_few_rows(method, n_synthetic):

@@ -70,6 +70,7 @@ def test_no_peaks():
         ({"target_fs": -5}, "'target_fs' must be a frequency"),
         ({"target_fs": 0}, "'target_fs' must be a frequency"),
         ({"window": (0, 0.001)}, "'window' must be two lengths"),
+        ({"window": (np.inf, 0.3)}, "'window' must be two lengths"),
     ],
 )
 def test_bad_input(arguments, message):

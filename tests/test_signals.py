@@ -56,6 +56,19 @@ def test_numbers_too_large_for_a_whole_type(name):
     assert high == pytest.approx(np.iinfo(name).max)
 
 
+@pytest.mark.parametrize("unit", [1e-155, 1e-165, 1e-300])
+def test_numbers_whose_squares_vanish(unit):
+    X = unit * np.random.default_rng(0).normal(size=(20, 1, 8))
+    with pytest.raises(ValueError, match="squares are above 0, .* another unit"):
+        SignalScaler.from_signals(X)
+
+
+def test_rows_in_another_unit_than_those_before(rng):
+    X = rng.normal(size=(20, 1, 8))
+    with pytest.raises(ValueError, match="in the unit of the rows that the scale was measured on"):
+        SignalScaler.from_signals(X).scaled(1e40 * X)
+
+
 def test_in_parts_as_in_one(monkeypatch, rng):
     X = 3 + 2 * rng.normal(size=(50, 2, 7)).astype(np.float32)
     whole = SignalScaler.from_signals(X)

@@ -132,6 +132,12 @@ def test_bad_arguments(arguments, message):
         make_heartbeats(**arguments)
 
 
+@pytest.mark.parametrize("amplitude", [(0.9, 0.3), (-1, 1), (np.nan, 1), (0, np.inf)])
+def test_bad_amplitudes(amplitude):
+    with pytest.raises(ValueError, match="'amplitude' must be two numbers that rise from 0. Got"):
+        make_sines(amplitude=amplitude)
+
+
 @pytest.mark.parametrize("bands", [(), (1, 2), ((3, 1),), ((-1, 1),), ((100, 200),)])
 def test_bad_bands(bands):
     with pytest.raises(ValueError, match="'bands' must be pairs .* Got"):
