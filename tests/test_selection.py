@@ -209,9 +209,9 @@ def test_detail_comes_from_near_rows_of_the_class(rng):
 
 
 def test_detail_is_measured_on_all_classes_where_they_alternate(rng):
-    X = 0.01 * rng.normal(size=(12_000, 6))
-    X[::2, 0] += rng.normal(size=6000)
-    X[1::2, 1] += rng.normal(size=6000)
+    X = 0.01 * rng.normal(size=(8000, 6))
+    X[::2, 0] += rng.normal(size=4000)
+    X[1::2, 1] += rng.normal(size=4000)
     detail = Detail(X, 0.03)
     for rows in (X[::2], X[1::2]):
         assert (rows - detail.without(rows)).var() < 0.03 * rows.var()
