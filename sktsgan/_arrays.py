@@ -3,6 +3,7 @@
 import mmap
 import tempfile
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 
@@ -129,10 +130,10 @@ def is_mapped_alone(X):
     Returns
     -------
     bool
-        Whether their file has no name, or what was written to them is not in it.
+        Whether their file has no name, is gone, or lacks what was written to them.
     """
     X = _map_of(X)
-    return X is not None and (X.filename is None or X.mode == "c")
+    return X is not None and (X.filename is None or X.mode == "c" or not Path(X.filename).exists())
 
 
 def _map_of(X):
@@ -189,7 +190,13 @@ def mapped(X):
     with tempfile.TemporaryFile() as file:
         rows = np.memmap(file, dtype=X.dtype, mode="w+", shape=tuple(X.shape))
     for start, stop in pairwise(_edges_of_chunks(X)):
-        rows[start:stop] = np.asarray(X[start:stop])
+        part = np.asarray(X[start:stop])
+        if len(part) != stop - start or not np.can_cast(part.dtype, rows.dtype, "same_kind"):
+            raise ValueError(
+                f"X must have chunks of what it says, {stop - start} rows of {rows.dtype}. Got "
+                f"{len(part)} of {part.dtype} from row {start}."
+            )
+        rows[start:stop] = part
         release(rows)
     return rows
 
@@ -212,7 +219,13 @@ def in_memory(y):
 
 def _edges_of_chunks(X):
     """Return the rows at which chunks begin, and the number of rows."""
-    sizes = X.chunks[0] if X.chunks else max(1, _N_VALUES // max(1, int(np.prod(X.shape[1:]))))
-    if isinstance(sizes, tuple):  # Dask's
-        return np.cumsum([0, *sizes]).tolist()
-    return [*range(0, X.shape[0], sizes), X.shape[0]]
+    n_most = max(1, _N_VALUES // max(1, int(np.prod(X.shape[1:]))))
+    sizes = X.chunks[0] if X.chunks else n_most
+    if not isinstance(sizes, tuple):
+        return [*range(0, X.shape[0], sizes), X.shape[0]]
+    # Dask's; small ones together, as it looks at the whole graph for each part that is computed
+    edges = [0]
+    for last, edge in pairwise(np.cumsum([0, *sizes]).tolist()):
+        if edge - edges[-1] > n_most and last > edges[-1]:
+            edges.append(last)
+    return [*edges, X.shape[0]]

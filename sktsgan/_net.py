@@ -4,6 +4,7 @@ import copy
 import json
 import math
 import warnings
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ from tqdm.auto import tqdm
 
 from sktsgan._arrays import is_mapped_alone, take
 from sktsgan._processes import ALONE
-from sktsgan._store import write
+from sktsgan._store import UNREADABLE, write
 from sktsgan._threads import fixed_order, seeded, side_by_side
 from sktsgan.losses import gradient_penalty
 from sktsgan.metrics._mmd import maximum_mean_discrepancy, median_bandwidth
@@ -530,10 +531,11 @@ class AdversarialNet(NeuralNet):
         tensors : dict of str to Tensor
             Of the file.
         """
-        self.load_tensors(tensors)
-        self.rng_.set_state(tensors[f"streams.{self.processes.rank}"])
-        self.set_description(description)
-        self.best_.resumed = description["kept"], _part(tensors, "kept")
+        with _from_checkpoint():
+            self.load_tensors(tensors)
+            self.rng_.set_state(tensors[f"streams.{self.processes.rank}"])
+            self.set_description(description)
+            self.best_.resumed = description["kept"], _part(tensors, "kept")
 
     def check_fits(self, tensors):
         """Compare shapes before anything is allocated, since a file may claim any size."""
@@ -640,6 +642,18 @@ class AdversarialNet(NeuralNet):
         return X * (1 + gain) + offset
 
 
+@contextmanager
+def _from_checkpoint():
+    """Say what is wrong where something is not in a file that should be."""
+    try:
+        yield
+    except UNREADABLE as error:
+        raise ValueError(
+            "'checkpoint' must be a folder of whole checkpoints. This one lacks what training "
+            f"needs to go on ({error}); remove it to begin anew."
+        ) from error
+
+
 def _trainable(network):
     return [parameter for parameter in network.parameters() if parameter.requires_grad]
 
@@ -739,11 +753,15 @@ class BestByMMD(Callback):
 
     def _resume(self, net):
         numbers, tensors = self.resumed
-        self.best_score_, self.best_iter_ = numbers["score"], numbers["iter"]
-        self.best_epoch_ = numbers["epoch"]
-        self.noise_ = tensors["noise"].to(net.device)
-        best = _part(tensors, "best")
-        self.best_weights_ = {name: _part(best, name) for name in net._networks} if best else None
+        with _from_checkpoint():
+            self.best_score_, self.best_iter_ = numbers["score"], numbers["iter"]
+            self.best_epoch_ = numbers["epoch"]
+            self.noise_ = tensors["noise"].to(net.device)
+            best = _part(tensors, "best")
+            self.best_weights_ = {n: _part(best, n) for n in net._networks} if best else None
+            for name, weights in (self.best_weights_ or {}).items():
+                if weights.keys() != getattr(net, name).state_dict().keys():
+                    raise ValueError(f"the best weights of {name}")
 
     def _report_divergence(self, net):
         advice = f"Lower 'lr' (now {net.lr}) or raise 'gradient_penalty'."

@@ -20,6 +20,10 @@ from sktsgan._threads import seeded
 _MAX_VALUES = 2**24
 
 
+# Where someone else writes is not for a file to say, and callbacks are code.
+_NOT_KEPT = {"checkpoint": None, "callbacks": None}
+
+
 class _NotGivenError(Exception):
     """A parameter that no file holds was not given."""
 
@@ -72,10 +76,14 @@ class SavingMixin:
         ------
         sklearn.exceptions.NotFittedError
             If the sampler has not been fitted.
+        ValueError
+            If a parameter that was set since has no such value.
         OSError
             If the file cannot be written.
         """
         check_is_fitted(self, "net_")
+        self._validate_params()
+        self._check_numbers()
         if not Processes.is_first():
             return
         nets = {id(net): net for net in self._nets.values()}
@@ -92,8 +100,7 @@ class SavingMixin:
         if hasattr(self, "synthetic_mask_"):
             tensors["synthetic_mask"] = torch.from_numpy(self.synthetic_mask_)
         manifest = {
-            # where someone else writes is not for a file to say
-            "parameters": self.get_params(deep=False) | self._built_with | {"checkpoint": None},
+            "parameters": self.get_params(deep=False) | self._built_with | _NOT_KEPT,
             "classes": self.classes_,
             "dtype": self._dtype,
             "whole": self._whole,
@@ -153,18 +160,17 @@ class SavingMixin:
 
     @classmethod
     def _restored(cls, manifest, tensors, custom):
-        parameters = manifest["parameters"] | {"checkpoint": None} | custom
+        parameters = manifest["parameters"] | _NOT_KEPT | custom
         for name, value in parameters.items():
             if isinstance(value, _store.Custom):
-                if name != "callbacks":
-                    raise _NotGivenError(
-                        f"'{name}' must be given to 'load', as it was code ({value.name}) when the "
-                        f"sampler was saved; no file holds that."
-                    )
-                parameters[name] = None
+                raise _NotGivenError(
+                    f"'{name}' must be given to 'load', as it was code ({value.name}) when the "
+                    f"sampler was saved; no file holds that."
+                )
         for name in (name for name in cls._fixed if name in custom):
-            saved = manifest["parameters"][name]
-            if not isinstance(saved, _store.Custom) and custom[name] != saved:
+            saved, given = manifest["parameters"][name], custom[name]
+            given = tuple(given) if isinstance(given, list) else given
+            if not isinstance(saved, _store.Custom) and given != saved:
                 raise _NotGivenError(
                     f"'{name}' must be that of the saved sampler, {saved!r}. Got {custom[name]!r}."
                 )
@@ -226,7 +232,8 @@ class SavingMixin:
 
     def _restored_nets(self, manifest, tensors):
         """Build the networks, once their sizes are known to be those of the weights."""
-        if max(self.n_layers, len(self.discriminator_channels)) > len(tensors):
+        n_layers = max(self.n_layers, len(self.discriminator_channels))
+        if manifest["states"] and n_layers > len(tensors):
             raise ValueError("it has fewer weights than layers")
         nets, device = {}, check_device(self.device)
         for place, description in manifest["states"].items():
@@ -255,15 +262,17 @@ class SavingMixin:
         """Return a checkpoint's path, the run, and what was saved, as whose run `rng` is set."""
         if self.checkpoint is None:
             return None, None, None
-        folder = Path(self.checkpoint).expanduser()
-        if not processes.rank:
-            folder.mkdir(parents=True, exist_ok=True)
+        # workers that are there already may be in another folder
+        folder = Path(self.checkpoint).expanduser().absolute()
         name = "all" if self.conditioning == "shared" else own[0]
         path = folder / f"{name}.safetensors"
+        if not processes.rank:
+            folder.mkdir(parents=True, exist_ok=True)
+            _store.remove_remains(path)
         run = {
             "parameters": {
                 name: _store.encode(taken_apart(value))
-                for name, value in self.get_params(deep=False).items()
+                for name, value in (self.get_params(deep=False) | self._fixed_parameters()).items()
                 if name not in ("callbacks", "checkpoint", "n_jobs", "verbose")
                 and not isinstance(value, np.random.RandomState)
             },
@@ -282,15 +291,28 @@ class SavingMixin:
                     f"'checkpoint' must be a folder of checkpoints. {path} is a file of 'save'; "
                     "name another folder."
                 )
-            self._check_same_run(path, manifest["run"]["run"], run)
-            rng.set_state(manifest["run"]["rng"].get_state())
+            try:
+                before, state = manifest["run"]["run"], manifest["run"]["rng"].get_state()
+                different = self._differences(before, run)
+            except _store.UNREADABLE as error:
+                raise ValueError(
+                    "'checkpoint' must be a folder of whole checkpoints. What the run was cannot "
+                    f"be read in {path}; remove it to begin anew."
+                ) from error
+            if different:
+                raise ValueError(
+                    f"'checkpoint' must be a folder of the same run. That in {folder} differs in "
+                    f"{', '.join(different)}; name another folder, or remove this one."
+                )
+            rng.set_state(state)
             saved = manifest["net"], tensors
         return path, {"run": run, "rng": copy.deepcopy(rng)}, saved
 
-    def _check_same_run(self, path, before, now):
+    def _differences(self, before, now):
+        """Name what a run differs in from the one before."""
         old, new = before["parameters"], now["parameters"]
         different = [f"'{name}'" for name in new if old.get(name) != new[name]]
-        different += [
+        return different + [
             f"the {what}"
             for name, what in (
                 ("rows", "rows"),
@@ -299,8 +321,3 @@ class SavingMixin:
             )
             if before.get(name, 1) != now[name]
         ]
-        if different:
-            raise ValueError(
-                f"'checkpoint' must be a folder of the same run. That in {path.parent} differs in "
-                f"{', '.join(different)}; name another folder, or remove this one."
-            )

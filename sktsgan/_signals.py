@@ -129,8 +129,9 @@ def check_labels(y):
         If they are of different kinds, or bytes.
     """
     y = np.asarray(y)
-    if y.dtype.kind == "S":
-        raise TypeError("'y' must hold strings or numbers. Got bytes; decode them.")
+    if y.dtype.kind in "SmM":
+        kind = "bytes" if y.dtype.kind == "S" else y.dtype
+        raise TypeError(f"'y' must hold strings or numbers. Got {kind}; convert them.")
     missing = pd.isna(y).ravel()
     if y.ndim and missing.any():
         raise ValueError(

@@ -1,5 +1,6 @@
 """One file for a fitted sampler: tensors by safetensors, all else as JSON, and no code."""
 
+import glob
 import hashlib
 import json
 import math
@@ -11,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors import SafetensorError
+from safetensors.torch import load, save
 
 from sktsgan._arrays import in_parts
 
@@ -61,19 +62,31 @@ def write(path, manifest, tensors):
     metadata = {_MANIFEST: text, _DIGEST: _digest(text, tensors)}
     if not path.parent.is_dir():
         raise FileNotFoundError(f"'path' must be in a folder that is there. Got {path}.")
+    data = save(tensors, metadata)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        temporary.touch(exist_ok=False)
-        # as readable as new files are here, or the one before was; safetensors has its own way
-        mode = (path if path.exists() else temporary).stat().st_mode
-        save_file(tensors, temporary, metadata)
-        temporary.chmod(mode)
-        with temporary.open("rb+") as file:
+        with temporary.open("xb") as file:
+            file.write(data)
+            file.flush()
             os.fsync(file.fileno())
+        if path.exists():
+            temporary.chmod(path.stat().st_mode)
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def remove_remains(path):
+    """Remove what a writer of a file left that was killed at it.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    """
+    for temporary in path.parent.glob(f".{glob.escape(path.name)}.*"):
+        temporary.unlink(missing_ok=True)
 
 
 def read(path):
@@ -98,19 +111,19 @@ def read(path):
     OSError
         If it cannot be read.
     """
-    with Path(path).open("rb"):  # says which file is missing, as Python does
-        pass
+    # once, and not mapped: a file may be replaced meanwhile, and changed or cut off afterwards
+    data = Path(path).read_bytes()
     try:
-        with safe_open(os.fspath(path), "pt") as file:
-            metadata = file.metadata() or {}
-            if _MANIFEST not in metadata:
-                raise ValueError(f"'path' must be a file that 'save' wrote. {path} is another.")
-            manifest = _parse(metadata[_MANIFEST], path)
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except SafetensorError as error:
+        tensors = load(data)
+        n_bytes = int.from_bytes(data[:8], "little")
+        metadata = json.loads(data[8 : 8 + n_bytes]).get("__metadata__", {})
+    except (SafetensorError, *UNREADABLE) as error:
         raise ValueError(
             f"'path' must be a whole file that 'save' wrote. {path} is damaged or another: {error}."
         ) from error
+    if _MANIFEST not in metadata:
+        raise ValueError(f"'path' must be a file that 'save' wrote. {path} is another.")
+    manifest = _parse(metadata[_MANIFEST], path)
     if _digest(metadata[_MANIFEST], tensors) != metadata.get(_DIGEST):
         raise ValueError(f"'path' must be a whole file. {path} was changed since it was saved.")
     return manifest, tensors
@@ -178,8 +191,8 @@ def encode(value):
     """
     if value is None or isinstance(value, bool | int | float | str):
         return value
-    if isinstance(value, np.generic):
-        return encode(value.item())
+    if isinstance(value, np.generic):  # of which longdouble is an item of its own
+        return encode(float(value) if isinstance(value, np.longdouble) else value.item())
     for kind, encoder in _ENCODERS.items():
         if isinstance(value, kind):
             return encoder(value)

@@ -131,6 +131,9 @@ OF_Y = {
     "y: a column": lambda: Y0[:, None],
     "y: one-hot": lambda: np.stack([Y0 == "N", Y0 == "V"], axis=1).astype(int),
     "y: bytes": lambda: Y0.astype("S1"),
+    "y: dates": lambda: np.where(
+        Y0 == "V", np.datetime64("2026-01-01"), np.datetime64("2026-01-02")
+    ),
     "y: one row of a class": lambda: np.where(np.arange(80) == 4, "V", "N"),
     "y: three rows of a class": lambda: np.where(np.arange(80) < 3, "V", "N"),
     "y: a class for each row": lambda: np.arange(80),

@@ -7,11 +7,12 @@ import sys
 import time
 from functools import partial
 
+import joblib
 import numpy as np
 import pytest
 import torch
 
-from sktsgan import StaGANSampler
+from sktsgan import StaGANSampler, _store
 from sktsgan.losses import relativistic
 
 SCRIPT = """
@@ -118,6 +119,37 @@ def test_a_home_and_a_damaged_file(quick, beats, tmp_path, monkeypatch):
     file.write_bytes(file.read_bytes()[:500])
     with pytest.raises(ValueError, match="'checkpoint' must be a folder of whole .* begin anew"):
         quick(checkpoint="~/run").fit(*beats)
+
+
+def test_what_killed_writers_left_is_removed(quick, beats, tmp_path):
+    (tmp_path / ".all.safetensors.0f0f0f0f").write_bytes(b"half")
+    quick(checkpoint=tmp_path).fit(*beats)
+    assert [file.name for file in tmp_path.iterdir()] == ["all.safetensors"]
+
+
+def test_workers_that_started_elsewhere_write_here(quick, beats, tmp_path, monkeypatch):
+    (tmp_path / "before").mkdir()
+    monkeypatch.chdir(tmp_path / "before")
+    joblib.Parallel(n_jobs=2)(joblib.delayed(abs)(i) for i in range(4))
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    quick(checkpoint="run", conditioning="per_class", n_jobs=2).fit(*beats)
+    assert len(list((tmp_path / "here" / "run").iterdir())) == 3
+
+
+@pytest.mark.parametrize(
+    "what",
+    ["rng", "run", "history", "kept", "streams.0", "kept.noise", "kept.best.average_.class_vectors.weight"],
+)
+def test_a_file_that_lacks_something(quick, beats, tmp_path, what):
+    quick(checkpoint=tmp_path, max_epochs=1).fit(*beats)
+    path = tmp_path / "all.safetensors"
+    manifest, tensors = _store.read(path)
+    for part in (manifest["run"], manifest["net"], tensors):
+        part.pop(what, None)
+    _store.write(path, {"run": manifest["run"], "net": manifest["net"]}, tensors)
+    with pytest.raises(ValueError, match="'checkpoint' must be a folder of whole checkpoints"):
+        quick(checkpoint=tmp_path, max_epochs=1).fit(*beats)
 
 
 def test_not_from_a_file_of_save(quick, beats, tmp_path):

@@ -12,7 +12,7 @@ from dask.distributed import Client, LocalCluster
 from sklearn.model_selection import StratifiedKFold, cross_val_score
 
 from sktsgan import MMDScorer
-from sktsgan._arrays import in_parts, mapped, release
+from sktsgan._arrays import _edges_of_chunks, in_parts, mapped, release
 from sktsgan.metrics import maximum_mean_discrepancy
 
 
@@ -77,6 +77,31 @@ def test_each_chunk_is_read_once_and_none_with_others(quick, beats):
     chunked = Chunked(X, 37)
     assert maximum_mean_discrepancy(chunked, X) == maximum_mean_discrepancy(X, X)
     assert (chunked.counts == 1).all()
+
+
+def test_small_chunks_are_read_together(rng):
+    X = rng.normal(size=(1000, 8)).astype(np.float32)
+    calls = []
+
+    def count(block):
+        calls.append(len(block))
+        return block
+
+    counted = da.from_array(X, chunks=(3, 8)).map_blocks(count, dtype=X.dtype, meta=X[:0])
+    np.testing.assert_array_equal(mapped(counted), X)
+    assert sum(calls) == 1000
+    assert _edges_of_chunks(counted) == [0, 1000]
+    few = da.zeros((10, 2**20), chunks=(1, -1))  # four make a part
+    assert _edges_of_chunks(few) == [0, 4, 8, 10]
+    assert _edges_of_chunks(da.zeros((10, 2**20), chunks=(7, -1))) == [0, 7, 10]
+
+
+def test_chunks_of_another_type_or_length_than_they_say(rng):
+    X = da.from_array(rng.normal(size=(20, 8)), chunks=(10, 8))
+    with pytest.raises(ValueError, match="20 rows of int64. Got 20 of float64 from row 0"):
+        mapped(X.map_blocks(lambda block: block, dtype=np.int64))
+    with pytest.raises(ValueError, match="20 rows of float64. Got 2 of float64 from row 0"):
+        mapped(X.map_blocks(lambda block: block[:1], dtype=X.dtype))
 
 
 def test_scores_of_chunks(trained, beats):

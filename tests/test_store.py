@@ -3,6 +3,8 @@
 import contextlib
 import json
 import os
+import sys
+import threading
 import time
 import tracemalloc
 from functools import partial
@@ -177,6 +179,88 @@ def test_what_callbacks_wrote_down_is_kept(quick, beats, tmp_path):
     quick(callbacks=[Notes()]).fit(*beats).save(tmp_path / "x")
     row = StaGANSampler.load(tmp_path / "x").history_[-1]
     assert (row["a"], row["b"], row["c"]) == ([0, 1, 2], [1, 1], "<class 'object'>")
+
+
+def test_a_loaded_sampler_lives_without_its_file(path):
+    loaded = StaGANSampler.load(path)
+    expected, _ = loaded.sample(20)
+    path.write_bytes(b"?" * path.stat().st_size)  # in place, as cp does
+    np.testing.assert_array_equal(loaded.sample(20)[0], expected)
+    os.truncate(path, 0)
+    np.testing.assert_array_equal(loaded.sample(20)[0], expected)
+
+
+def test_callbacks_are_left_out_or_given_again(quick, beats, tmp_path):
+    sampler = quick(callbacks=[Callback()]).fit(*beats)
+    sampler.save(tmp_path / "s")
+    loaded = StaGANSampler.load(tmp_path / "s")
+    assert loaded.callbacks is None
+    again = StaGANSampler.load(tmp_path / "s", **sampler.get_params())
+    assert again.callbacks is sampler.callbacks
+    np.testing.assert_array_equal(loaded.fit(*beats).sample(9)[0], sampler.sample(9)[0])
+
+
+def test_a_list_is_what_a_tuple_is(quick, beats, tmp_path):
+    quick().fit(*beats).save(tmp_path / "s")
+    loaded = StaGANSampler.load(tmp_path / "s", betas=[0.0, 0.99], discriminator_channels=[8, 8])
+    assert loaded.betas == [0.0, 0.99]
+    with pytest.raises(ValueError, match="'discriminator_channels' must be that of the saved"):
+        StaGANSampler.load(tmp_path / "s", discriminator_channels=[8, 9])
+
+
+def test_small_classes_alone(quick, beats, tmp_path):
+    rows = np.concatenate([np.flatnonzero(beats[1] == label)[:9] for label in "NV"])
+    sampler = quick(n_layers=6, discriminator_channels=(8,) * 7)
+    with pytest.warns(UserWarning, match="fewer than the 20"):
+        sampler.fit(beats[0][rows], beats[1][rows])
+    sampler.save(tmp_path / "s")
+    loaded = StaGANSampler.load(tmp_path / "s")
+    np.testing.assert_array_equal(loaded.sample(9)[0], sampler.sample(9)[0])
+
+
+def test_a_parameter_that_was_set_since_is_checked(quick, beats, tmp_path):
+    sampler = quick().fit(*beats).set_params(lr=-1)
+    with pytest.raises(ValueError, match="The 'lr' parameter"):
+        sampler.save(tmp_path / "s")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of a process")
+def test_a_full_disk_is_an_error_of_the_system(fitted, path):
+    import resource
+    import signal
+
+    before = path.read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))
+    try:
+        with pytest.raises(OSError, match="too large"):
+            fitted.save(path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert path.read_bytes() == before
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_loading_beside_saving(fitted, quick, beats, path):
+    """What is read is the one file or the other, never a part of each."""
+    other, over = quick(random_state=1).fit(*beats), threading.Event()
+
+    def replace():
+        while not over.is_set():
+            other.save(path)
+            fitted.save(path)
+
+    writer = threading.Thread(target=replace)
+    writer.start()
+    try:
+        seeds = {StaGANSampler.load(path).random_state for _ in range(60)}
+    finally:
+        over.set()
+        writer.join()
+    assert seeds <= {0, 1}
 
 
 def test_no_such_parameter(path):

@@ -426,7 +426,7 @@ def _closest(X_members, X_non_members, X_synthetic, n_closest):
     first = np.argsort(distances[:, 0], kind="stable")[:n_closest]
     _, others = NearestNeighbors(n_neighbors=1).fit(sides[1]).kneighbors(sides[2][first])
 
-    def distance(X, rows):  # in the rows' own unit
+    def _distance(X, rows):  # in the rows' own unit
         return np.linalg.norm(
             X[rows].astype(np.float64) - X_synthetic[first].astype(np.float64), axis=1
         )
@@ -435,7 +435,7 @@ def _closest(X_members, X_non_members, X_synthetic, n_closest):
         {
             "synthetic": first,
             "member": nearest[first, 0],
-            "distance": distance(X_members, nearest[first, 0]),
-            "to_non_member": distance(X_non_members, others[:, 0]),
+            "distance": _distance(X_members, nearest[first, 0]),
+            "to_non_member": _distance(X_non_members, others[:, 0]),
         }
     )
