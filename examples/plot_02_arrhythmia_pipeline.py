@@ -25,7 +25,7 @@ if "SKTSGAN_DATA" in os.environ:  # real beats, every tenth normal one
     thinned = np.arange(len(beats.target)) % 10 == 0
     kept = np.flatnonzero(np.isin(beats.target, ["S", "V", "F"]) | thinned & (beats.target == "N"))
     kept = kept[::2]
-    X, y, groups = beats.data[kept], beats.target[kept], beats.record[kept]
+    X, y, groups = beats.data[kept], beats.target[kept], beats.patient[kept]
 else:
     X, y, groups = make_heartbeats(
         4000,

@@ -57,9 +57,10 @@ print(
 
 # %%
 # Compare the differences between lines with the scatter between folds in the last column: a
-# difference of that size may be chance. Differences of several times its size are not. A small
-# learning rate has not got far after so few steps, which does not mean that it ends worse: choose
-# with the length of training that you will use.
+# difference of that size may be chance. Two folds and one seed say little, too: other values of
+# ``random_state`` can scatter by many times as much as the folds do, so try some. A small learning
+# rate has not got far after so few steps, which does not mean that it ends worse: choose with the
+# length of training that you will use.
 #
 # What the scorer looked at
 # -------------------------

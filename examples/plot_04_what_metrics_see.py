@@ -94,4 +94,4 @@ print(table.round(3).to_string())
 #   the training set, which the others take for good, and nothing else.
 #
 # So ask several, and look at the beats; the reasons are in :doc:`/judging`. For a fitted sampler
-# :func:`~sktsgan.metrics.evaluate_sampler` gives them all, class by class.
+# :func:`~sktsgan.metrics.evaluate_sampler` gives them class by class, but for the attack.

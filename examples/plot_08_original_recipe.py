@@ -3,7 +3,7 @@ The original recipe, and what changed
 =====================================
 
 You will learn how the first StaGAN scripts trained, how to write their recipe in parameters, and
-what the defaults do better in the same time.
+what the defaults do in the same time.
 """
 
 # %%
@@ -58,7 +58,7 @@ recipe = StaGANSampler(
     betas=(0.9, 0.999),
     batch_size=50,
     max_epochs=1,
-    steps_per_epoch=80,
+    steps_per_epoch=150,
     augmentation=0,
     ema_decay=0,
     validation_fraction=0,
@@ -118,9 +118,9 @@ SignalDisplay.from_estimator(default, X_test, y_test, fs=90, start=-0.3)
 #
 # - Noise that a whole beat shares lets the generator choose a shape; noise at each step alone can
 #   only blur one.
-# - One network that is told the class learns from all rows, the many included.
+# - One network that is told the class trains in the time of one.
 # - The relativistic loss with gradient penalties converges; cross-entropy without them need not.
-# - Eight samples at an LSTM step, smoothed by convolutions, are faster than one at a time.
+# - Eight samples at an LSTM step are faster than one at a time.
 # - The weights with the best held-out MMD are kept, from an average over steps.
 # - ``fit_resample`` chooses among the beats it draws, and anchors them to real ones.
 #

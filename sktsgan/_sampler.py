@@ -182,9 +182,9 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         root of the share of its three nearest real rows that carry the same label. None keeps all
         but near-copies.
     interpolation_fraction : float, default=0.75
-        Share of the new rows of ``fit_resample`` that are weighted means of a real row of the
-        class and its five nearest [3]_, instead of being generated. They anchor what a classifier
-        sees to real rows.
+        Share of the new rows of ``fit_resample`` that are weighted sums of a real row of the
+        class and its five nearest [3]_, instead of being generated. The weights are random, add up
+        to 1 and may be negative. They anchor what a classifier sees to real rows.
     variation : float, default=4.0
         New rows of ``fit_resample`` are moved by the difference between two neighbouring rows of
         the largest class near them, times up to this number (times the square of a uniform one):
@@ -220,8 +220,9 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
     checkpoint : str or path-like, default=None
         Folder in which training is written down after each epoch. A ``fit`` or ``fit_resample`` on
         the same rows and with the same parameters that finds it there goes on, and ends with the
-        weights that it would have had without a break; on other ones it raises an error. States
-        of `callbacks` are not in it. Not with `warm_start` or ``partial_fit``.
+        weights that it would have had without a break; on other ones it raises an error, which does
+        not look at a RandomState. States of `callbacks` are not in it. Not with `warm_start` or
+        ``partial_fit``.
     device : str, default="auto"
         Torch device; "auto" takes a CUDA device if there is one, else the CPU.
     callbacks : list of skorch callbacks, default=None

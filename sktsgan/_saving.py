@@ -126,8 +126,8 @@ class SavingMixin:
             Where from.
         **custom : dict
             Parameters that were code when the sampler was saved, such as ``generator``, by name;
-            callbacks that are not given again are left out. Others of these replace those in
-            the file.
+            callbacks that are not given again are left out. Others replace those in the file, but
+            for those on which the weights depend.
 
         Returns
         -------
@@ -137,8 +137,8 @@ class SavingMixin:
         Raises
         ------
         ValueError
-            If the file is damaged, of another kind or from a newer version, or a parameter that
-            was code is not given.
+            If the file is damaged, of another kind or from a newer version, a parameter that
+            was code is not given, or one on which the weights depend is another.
         TypeError
             If a name in `custom` is no parameter.
         OSError

@@ -140,7 +140,15 @@ def test_workers_that_started_elsewhere_write_here(quick, beats, tmp_path, monke
 
 @pytest.mark.parametrize(
     "what",
-    ["rng", "run", "history", "kept", "streams.0", "kept.noise", "kept.best.average_.class_vectors.weight"],
+    [
+        "rng",
+        "run",
+        "history",
+        "kept",
+        "streams.0",
+        "kept.noise",
+        "kept.best.average_.class_vectors.weight",
+    ],
 )
 def test_a_file_that_lacks_something(quick, beats, tmp_path, what):
     quick(checkpoint=tmp_path, max_epochs=1).fit(*beats)

@@ -225,3 +225,10 @@ def test_a_local_file_that_was_changed(tmp_path, records):
     data.write_bytes(data.read_bytes()[:-10])
     with pytest.raises(OSError, match="100.dat is not the published file"):
         fetch_mitbih(tmp_path, subset=["100"])
+
+
+def test_two_records_of_one_person(records):
+    beats = fetch_mitbih(records, subset=["200", "201", "202"])
+    assert np.unique(beats.record).tolist() == ["200", "201", "202"]
+    assert np.unique(beats.patient).tolist() == ["200", "201"]
+    assert (beats.patient[beats.record == "202"] == "201").all()

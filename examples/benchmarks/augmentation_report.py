@@ -100,7 +100,10 @@ def with_common_seeds(table):
 def against_original(table):
     """Figures of the default and of the original recipe by task, on the seeds that both have."""
     wide = mean_of_four(table[table["task"].isin(TASKS)], ["task", "seed", "sampler"]).unstack()
-    wide = wide.swaplevel(axis=1)[[STAGAN, ORIGINAL_RECIPE]].dropna()
+    wide = wide.swaplevel(axis=1)
+    if not {STAGAN, ORIGINAL_RECIPE} <= set(wide.columns.get_level_values(0)):
+        return pd.DataFrame()
+    wide = wide[[STAGAN, ORIGINAL_RECIPE]].dropna()
     mean = wide.groupby("task").mean()
     pairs = pd.DataFrame({name: as_pairs(mean[name]) for name in (STAGAN, ORIGINAL_RECIPE)})
     pairs.insert(0, "seeds", wide.groupby("task").size())
@@ -144,14 +147,16 @@ def compare(table):
 
 
 def rank(table, figure):
-    """Rank samplers by their mean figure within each task; those that failed come last.
+    """Rank samplers by their mean figure within each task; those that failed once come last.
 
     Samplers that have not been run on all tasks are left out.
     """
     table = table[table["task"].isin(TASKS) & table["classifier"].isin([*FOUR, np.nan])]
     cells = table.groupby(["task", "sampler"])[figure]
     was_run = cells.size().unstack().notna().all()
-    mean = cells.mean().unstack().loc[:, was_run]
+    failed = table["failed"].notna().groupby([table["task"], table["sampler"]]).any().unstack()
+    # rounding must not break ties
+    mean = cells.mean().unstack().round(9).mask(failed.astype(bool)).loc[:, was_run]
     ranks = mean.rank(axis="columns", ascending=False, na_option="bottom").T
     ranks.insert(0, "mean rank", ranks.mean(axis="columns"))
     return ranks.sort_values("mean rank")

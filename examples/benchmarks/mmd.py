@@ -90,9 +90,10 @@ def compare_permutations(n_rows, n_permutations):
     X, Y = make(n_rows)
     kernel = rbf_kernel(np.concatenate([X, Y]), gamma=1 / N_FEATURES)
 
+    rows = kernel.tolist()
+
     def loop():  # one permutation in Python, pair by pair
-        side = np.random.default_rng(0).permutation(2 * n_rows) < n_rows
-        side, rows = side.tolist(), kernel.tolist()
+        side = (np.random.default_rng(0).permutation(2 * n_rows) < n_rows).tolist()
         sums = [0.0, 0.0, 0.0]
         for i in range(2 * n_rows):
             for j in range(i):

@@ -27,6 +27,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import torch
+from scipy.optimize import nnls
 from torch import distributed
 from training import Clock
 
@@ -212,15 +213,18 @@ def compare_sets(n_rows):
 def fit_model():
     """Fit the cost of training to what was measured, and say what a billion beats would take.
 
-    Seconds of W processes = start + rows / W * read + steps * (step + messages). A message of b
-    bytes takes ``2 (W - 1) * latency + 2 (W - 1) / W * b / bandwidth``, as in a ring.
+    Seconds of W processes = start + rows * (labels + read / W) + steps * (step + messages). A
+    message of b bytes takes ``2 (W - 1) * latency + 2 (W - 1) / W * b / bandwidth``, as in a ring.
     """
     train = pd.read_csv(FOLDER / "scaling-train.csv")
     messages = pd.read_csv(FOLDER / "scaling-messages.csv")
     generated = pd.read_csv(FOLDER / "scaling-generate.csv")
     alone = train[train["processes"] == 1]
-    # relative errors count, as sizes go over three decades
-    read, start = np.polyfit(alone["beats"], alone["before"], 1, w=1 / alone["before"])
+    # relative errors count, as sizes go over three decades; each process has all labels
+    terms = np.column_stack(
+        [np.ones(len(train)), train["beats"], train["beats"] / train["processes"]]
+    )
+    start, labels, read = nnls(terms / train[["before"]].to_numpy(), np.ones(len(train)))[0]
     step, n_bytes = alone["step"].median(), int(train["n_bytes"].iloc[0])
     weights = 1 / messages["seconds"]
     per_byte, fixed = np.polyfit(messages["n_bytes"], messages["seconds"], 1, w=weights)
@@ -229,14 +233,17 @@ def fit_model():
     def training(beats, processes, interconnect):
         share = 2 * (processes - 1) / processes * n_bytes / interconnect["bandwidth"]
         talk = share + 3 * 2 * (processes - 1) * interconnect["latency"]  # two networks, losses
-        return start + beats / processes * read, N_STEPS * (step + (talk if processes > 1 else 0))
+        return start + beats * (labels + read / processes), N_STEPS * (
+            step + (talk if processes > 1 else 0)
+        )
 
     train["model"] = [sum(training(row.beats, row.processes, here)) for row in train.itertuples()]
     train["measured"] = train["before"] + N_STEPS * train["step"]
     train["ratio"] = train["model"] / train["measured"]
     print(train.drop(columns=["n_bytes"]).to_string(index=False, float_format="%.4g"))
     print(
-        f"start {start:.2f} s, read {1e6 * read:.2f} s per 1e6 beats, step {1e3 * step:.1f} ms, "
+        f"start {start:.2f} s, labels {1e6 * labels:.2f} s and read {1e6 * read:.2f} s per 1e6 "
+        f"beats, step {1e3 * step:.1f} ms, "
         f"{n_bytes / 1e6:.2f} MB of gradients, latency {1e6 * here['latency']:.0f} us, "
         f"bandwidth {here['bandwidth'] / 1e9:.2f} GB/s"
     )

@@ -86,7 +86,8 @@ every beat annotated by cardiologists. Classes follow ANSI/AAMI EC57: N (normal 
 branch block), S (supraventricular ectopic), V (ventricular ectopic), F (fusion), Q (paced and
 unclassifiable). Amplitudes in mV.
 
-Records are persons: split by `record`, or a classifier is tested on those it has learned from.
+Split by `patient`, or a classifier is tested on persons that it has learned from. The halves DS1
+and DS2 have one in both, records 201 and 202.
 
 Licence: Open Data Commons Attribution License v1.0.
 G. B. Moody, R. G. Mark, "The impact of the MIT-BIH Arrhythmia Database", IEEE Eng. in Med. and
@@ -150,7 +151,10 @@ def fetch_mitbih(
         target_names : list of str
             The classes: N, S, V, F, Q.
         record : ndarray of str of shape (n_beats,)
-            Record name: the patient, for :class:`sklearn.model_selection.StratifiedGroupKFold`.
+            Record name.
+        patient : ndarray of str of shape (n_beats,)
+            The same, but 201 for record 202, of the same person: groups for
+            :class:`sklearn.model_selection.StratifiedGroupKFold`.
         symbol : ndarray of str of shape (n_beats,)
             The database's own annotation.
         rr : ndarray of float of shape (n_beats, 2)
@@ -200,6 +204,7 @@ def fetch_mitbih(
     bunch = Bunch(**{key: np.concatenate([part[key] for part in parts]) for key in parts[0]})
     before = round(window[0] * fs)
     bunch.update(
+        patient=np.where(bunch.record == "202", "201", bunch.record),
         target_names=["N", "S", "V", "F", "Q"],
         fs=fs,
         feature_names=[f"{(i - before) / fs:.4f} s" for i in range(bunch.data.shape[-1])],
