@@ -85,7 +85,8 @@ with LocalCluster(dashboard_address=None, **options) as cluster, Client(cluster)
 # How good are they?
 # ------------------
 # :func:`~sktsgan.metrics.maximum_mean_discrepancy` takes files and chunked arrays too. Up to
-# 20,000 rows it is exact; beyond, it is the mean over blocks, with a standard error.
+# 20,000 rows it is exact; beyond, it is the mean over blocks, with a standard error. In earnest,
+# compare with rows that were not trained on.
 
 from sktsgan.metrics import maximum_mean_discrepancy
 

@@ -116,7 +116,7 @@ def read(path):
     try:
         tensors = load(data)
         n_bytes = int.from_bytes(data[:8], "little")
-        metadata = json.loads(data[8 : 8 + n_bytes]).get("__metadata__", {})
+        metadata = json.loads(data[8 : 8 + n_bytes]).get("__metadata__") or {}
     except (SafetensorError, *UNREADABLE) as error:
         raise ValueError(
             f"'path' must be a whole file that 'save' wrote. {path} is damaged or another: {error}."

@@ -391,6 +391,10 @@ def test_foreign_files(path, tmp_path):
         (tmp_path / "b").write_bytes(content)
         with pytest.raises(ValueError, match="damaged or another"):
             StaGANSampler.load(tmp_path / "b")
+    header = b'{"__metadata__":null}'
+    (tmp_path / "b").write_bytes(len(header).to_bytes(8, "little") + header)
+    with pytest.raises(ValueError, match="'path' must be"):
+        StaGANSampler.load(tmp_path / "b")
 
 
 def test_every_flipped_bit_is_found(path):
