@@ -154,7 +154,7 @@ def rank(table, figure):
     table = table[table["task"].isin(TASKS) & table["classifier"].isin([*FOUR, np.nan])]
     cells = table.groupby(["task", "sampler"])[figure]
     was_run = cells.size().unstack().notna().all()
-    failed = table["failed"].notna().groupby([table["task"], table["sampler"]]).any().unstack()
+    failed = table[figure].isna().groupby([table["task"], table["sampler"]]).any().unstack()
     # rounding must not break ties
     mean = cells.mean().unstack().round(9).mask(failed.astype(bool)).loc[:, was_run]
     ranks = mean.rank(axis="columns", ascending=False, na_option="bottom").T
