@@ -256,7 +256,7 @@ def test_loading_beside_saving(fitted, quick, beats, path):
     writer = threading.Thread(target=replace)
     writer.start()
     try:
-        seeds = {StaGANSampler.load(path).random_state for _ in range(60)}
+        seeds = {StaGANSampler.load(path).random_state for _ in range(30)}
     finally:
         over.set()
         writer.join()
