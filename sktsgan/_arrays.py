@@ -218,7 +218,7 @@ def in_memory(y):
 
 
 def _edges_of_chunks(X):
-    """Return the rows at which chunks begin, and the number of rows."""
+    """Return the rows at which parts of whole chunks begin, and the number of rows."""
     n_most = max(1, _N_VALUES // max(1, int(np.prod(X.shape[1:]))))
     sizes = X.chunks[0] if X.chunks else n_most
     if not isinstance(sizes, tuple):

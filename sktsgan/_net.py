@@ -4,7 +4,6 @@ import copy
 import json
 import math
 import warnings
-from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -17,7 +16,7 @@ from tqdm.auto import tqdm
 
 from sktsgan._arrays import is_mapped_alone, take
 from sktsgan._processes import ALONE
-from sktsgan._store import UNREADABLE, write
+from sktsgan._store import whole_checkpoint, write
 from sktsgan._threads import fixed_order, seeded, side_by_side
 from sktsgan.losses import gradient_penalty
 from sktsgan.metrics._mmd import maximum_mean_discrepancy, median_bandwidth
@@ -531,7 +530,7 @@ class AdversarialNet(NeuralNet):
         tensors : dict of str to Tensor
             Of the file.
         """
-        with _from_checkpoint():
+        with whole_checkpoint("What training goes on from"):
             self.load_tensors(tensors)
             self.rng_.set_state(tensors[f"streams.{self.processes.rank}"])
             self.set_description(description)
@@ -642,18 +641,6 @@ class AdversarialNet(NeuralNet):
         return X * (1 + gain) + offset
 
 
-@contextmanager
-def _from_checkpoint():
-    """Say what is wrong where something is not in a file that should be."""
-    try:
-        yield
-    except UNREADABLE as error:
-        raise ValueError(
-            "'checkpoint' must be a folder of whole checkpoints. This one lacks what training "
-            f"needs to go on ({error}); remove it to begin anew."
-        ) from error
-
-
 def _trainable(network):
     return [parameter for parameter in network.parameters() if parameter.requires_grad]
 
@@ -753,7 +740,7 @@ class BestByMMD(Callback):
 
     def _resume(self, net):
         numbers, tensors = self.resumed
-        with _from_checkpoint():
+        with whole_checkpoint("What was best so far"):
             self.best_score_, self.best_iter_ = numbers["score"], numbers["iter"]
             self.best_epoch_ = numbers["epoch"]
             self.noise_ = tensors["noise"].to(net.device)

@@ -566,7 +566,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
 
     def _set_strategy(self, y):
         strategy = check_sampling_strategy(self.sampling_strategy, y, self._sampling_type)
-        self.sampling_strategy_ = _whole(strategy)
+        self.sampling_strategy_ = _whole_numbers(strategy)
 
     def sample(self, n_samples=1, *, y=None, random_state=None, chunks=None):
         """Draw synthetic rows from what was learned.
@@ -660,7 +660,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
             return super().fit_resample(X, y)
 
     def _fit_resample(self, X, y):
-        self.sampling_strategy_ = _whole(self.sampling_strategy_)
+        self.sampling_strategy_ = _whole_numbers(self.sampling_strategy_)
         rng = self._start_rng()
         self._train(X, y, rng, go_on=self._goes_on())
         labels = np.searchsorted(self.classes_, y)
@@ -1115,7 +1115,7 @@ def _own_rng(random_state):
     return np.random.RandomState() if random_state is None else check_random_state(random_state)
 
 
-def _whole(strategy):
+def _whole_numbers(strategy):
     """Return numbers of rows to make as whole ones, or say where one is not."""
     for label, n_rows in strategy.items():
         if n_rows != int(n_rows):

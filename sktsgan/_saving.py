@@ -49,13 +49,8 @@ def taken_apart(value):
 
 
 def _read_checkpoint(path):
-    try:
+    with _store.whole_checkpoint(path):
         return _store.read(path)
-    except ValueError as error:
-        raise ValueError(
-            f"'checkpoint' must be a folder of whole checkpoints. {path} cannot be read ({error}) "
-            "Remove it to begin anew."
-        ) from error
 
 
 class SavingMixin:
@@ -291,14 +286,9 @@ class SavingMixin:
                     f"'checkpoint' must be a folder of checkpoints. {path} is a file of 'save'; "
                     "name another folder."
                 )
-            try:
+            with _store.whole_checkpoint(path):
                 before, state = manifest["run"]["run"], manifest["run"]["rng"].get_state()
                 different = self._differences(before, run)
-            except _store.UNREADABLE as error:
-                raise ValueError(
-                    "'checkpoint' must be a folder of whole checkpoints. What the run was cannot "
-                    f"be read in {path}; remove it to begin anew."
-                ) from error
             if different:
                 raise ValueError(
                     f"'checkpoint' must be a folder of the same run. That in {folder} differs in "

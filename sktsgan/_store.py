@@ -7,6 +7,7 @@ import math
 import os
 import re
 import secrets
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
@@ -87,6 +88,29 @@ def remove_remains(path):
     """
     for temporary in path.parent.glob(f".{glob.escape(path.name)}.*"):
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def whole_checkpoint(what):
+    """Say how to go on where a checkpoint, or a part of it, cannot be read.
+
+    Parameters
+    ----------
+    what : str or Path
+        What is read.
+
+    Raises
+    ------
+    ValueError
+        If it cannot be.
+    """
+    try:
+        yield
+    except UNREADABLE as error:
+        raise ValueError(
+            f"'checkpoint' must be a folder of whole checkpoints. {what} cannot be read "
+            f"({str(error).rstrip('.')}). Remove it to begin anew."
+        ) from error
 
 
 def read(path):

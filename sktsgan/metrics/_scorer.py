@@ -23,8 +23,7 @@ class MMDScorer(BaseEstimator):
 
     It takes a bare sampler or a fitted :class:`imblearn.pipeline.Pipeline`, in which the
     sampler is found and `X` first goes through the transformers before it, or a fitted search
-    over one of these. As a sampler is no
-    classifier, ``cv=5`` would not be stratified: pass
+    over one of these. As a sampler is no classifier, ``cv=5`` would not be stratified: pass
     :class:`~sklearn.model_selection.StratifiedKFold`, or, where rows of one patient must stay
     together, :class:`~sklearn.model_selection.StratifiedGroupKFold`.
 
