@@ -294,7 +294,7 @@ def test_replicates_where_asked_for(quick, beats):
 
 def test_selection_keeps_rows_among_their_own(trained, beats):
     X, y = beats
-    sampler = clone(trained).set_params(selection="neighbors", interpolation_fraction=0)
+    sampler = clone(trained).set_params(max_epochs=2, selection="neighbors", interpolation_fraction=0)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         X_resampled, y_resampled = sampler.fit_resample(X, y)
