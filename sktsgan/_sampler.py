@@ -13,6 +13,7 @@ from imblearn.utils import check_sampling_strategy, check_target_type
 from joblib import Parallel, delayed, effective_n_jobs
 from scipy.sparse import issparse
 from sklearn.base import _fit_context
+from sklearn.neighbors import NearestNeighbors
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets
@@ -29,6 +30,7 @@ from sktsgan._net import (
     ScaledRows,
     check_device,
 )
+from sktsgan._preparation import Preparation
 from sktsgan._private import (
     BoundedRows,
     PrivateNet,
@@ -42,7 +44,7 @@ from sktsgan._selection import (
     Detail,
     NeighborSelection,
     Variation,
-    distinct,
+    find_distinct,
     interpolate_rows,
     jittered,
     nearest_within,
@@ -664,10 +666,9 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         rng = self._start_rng()
         self._train(X, y, rng, go_on=self._goes_on())
         labels = np.searchsorted(self.classes_, y)
-        rows = np.ascontiguousarray(self._scaled(X).reshape(len(X), -1))
         X_parts, y_parts = [X], [y]
         with fixed_order():
-            lenders = None if self._is_private else self._build_lenders(rows, labels, rng)
+            lenders = None if self._is_private else self._build_lenders(X, labels, rng)
             for label, n_rows in self.sampling_strategy_.items():
                 if n_rows > 0:
                     index = int(np.searchsorted(self.classes_, label))
@@ -683,13 +684,16 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         self.synthetic_mask_ = np.arange(len(y_resampled)) >= len(y)
         return X_resampled, y_resampled
 
-    def _build_lenders(self, rows, labels, rng):
-        """Prepare what real rows give to new ones: votes, variation and fine detail."""
-        rows, labels = distinct(rows, labels)
+    def _build_lenders(self, X, labels, rng):
+        """Prepare what real rows give to new ones: votes, variation, fine detail and form."""
+        rows = self._scaled(X).reshape(len(X), -1)
+        places = find_distinct(rows, labels)
+        rows, labels = rows[places], labels[places]
         largest = np.bincount(labels).argmax()
         variation = Variation(rows[labels == largest], rng) if self.variation else None
         detail = Detail(rows, self.detail_fraction) if self.detail_fraction else None
-        return NeighborSelection(rows, labels), variation, detail
+        preparation = Preparation(as_signals(X, self.n_channels)[places])
+        return NeighborSelection(rows, labels), variation, detail, preparation
 
     def _share_out(self, index, n_rows):
         """Say how many rows of a class to replicate, to interpolate and to generate."""
@@ -700,10 +704,12 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         n_interpolated = min(round(self.interpolation_fraction * n_rows), n_new)
         return n_replicates, n_interpolated, n_new - n_interpolated
 
-    def _new_rows(self, index, n_interpolated, n_generated, judge, variation, detail, rng):
+    def _new_rows(self, index, n_interpolated, n_generated, judge, variation, detail, form, rng):
         """Make rows of a class: interpolated ones, then generated ones."""
-        own = judge.X[judge.y == index]
+        places = np.flatnonzero(judge.y == index)
+        own = judge.X[places]
         neighbors = nearest_within(own)
+        nearest = NearestNeighbors(n_neighbors=1).fit(own) if form else None
 
         def vary(X):
             return variation.vary(X, self.variation, rng) if variation else X
@@ -718,21 +724,29 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
             X = self._draw(np.full(n, index), rng).reshape(n, -1)
             return vary(detail.give(X, own, rng) if detail else X)
 
+        def finish(X):
+            signals = self._unflattened(X)
+            if not form:
+                return self._as_given(signals)
+            like = places[nearest.kneighbors(X, return_distance=False)[:, 0]]
+            return self._as_given(signals, lambda signals: form.give(signals, like))
+
         parts = [
-            self._select(interpolate, n_interpolated, index, judge, rng),
-            self._select(generate, n_generated, index, judge, rng),
+            self._select(lambda n, make=make: finish(make(n)), n_rows, index, judge, rng)
+            for make, n_rows in ((interpolate, n_interpolated), (generate, n_generated))
+            if n_rows
         ]
-        return np.concatenate(parts)
+        return np.concatenate(parts or [np.empty((0, *self._row_shape), self._dtype)])
 
     def _select(self, draw, n_rows, index, judge, rng):
         """Choose among drawn rows, which are judged as they will be given out."""
-
-        def draw_rows(n):
-            return self._scaled(self._as_given(self._unflattened(draw(n)))).reshape(n, -1)
-
         asks_votes = self.selection == "neighbors" and index not in self._few_rows
         rows, n_right, n_copies = select_rows(
-            draw_rows, n_rows, index, judge, rng if asks_votes else None
+            draw,
+            lambda X: judge.judge(self._scaled(X).reshape(len(X), -1), index),
+            n_rows,
+            judge.copy_distance(index),
+            rng if asks_votes else None,
         )
         label = plain(self.classes_[index])
         if n_copies:
@@ -748,7 +762,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
                 "'selection=None'.",
                 stacklevel=2,
             )
-        return self._as_given(self._unflattened(rows))
+        return rows
 
     def _unflattened(self, rows):
         return rows.reshape(len(rows), *self._signal_shape)
@@ -1094,9 +1108,11 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
     def _scaled(self, X):
         return self._scaler.scaled(as_signals(X, self.n_channels))
 
-    def _as_given(self, signals):
+    def _as_given(self, signals, finish=None):
         """Give scaled signals the unit, shape and type of the training rows."""
-        X = self._scaler.restored(signals).reshape(len(signals), *self._row_shape)
+        signals = self._scaler.restored(signals)
+        signals = finish(signals) if finish else signals
+        X = signals.reshape(len(signals), *self._row_shape)
         if self._whole is not None:
             for dtype in np.unique(self._whole[self._whole != ""]):
                 columns = self._whole == dtype

@@ -28,8 +28,10 @@ _MAX_DONORS = 5000
 _MAX_ROUNDS = 8
 
 
-def distinct(X, y):
-    """Leave out rows that are in a class already: among copies, a row has itself for neighbours.
+def find_distinct(X, y):
+    """Find the rows without those that are in a class already.
+
+    Among copies, a row would have itself for neighbours.
 
     Parameters
     ----------
@@ -40,13 +42,10 @@ def distinct(X, y):
 
     Returns
     -------
-    X : ndarray of shape (n_distinct, n_features)
-        The others, in their order.
-    y : ndarray of int of shape (n_distinct,)
-        Their classes.
+    ndarray of int of shape (n_distinct,)
+        The places of the others, in ascending order.
     """
-    first = first_of_each(np.column_stack([X, y.astype(X.dtype)]))
-    return X[first], y[first]
+    return first_of_each(np.column_stack([X, y.astype(X.dtype)]))
 
 
 class NeighborSelection:
@@ -82,26 +81,26 @@ class NeighborSelection:
         return (self.y[indices] == label).mean(axis=1), distances
 
 
-def select_rows(draw, n_rows, label, selection, rng=None):
+def select_rows(draw, judge, n_rows, copy_distance, rng=None):
     """Draw rows until `n_rows` of them are right and no copies.
 
     Parameters
     ----------
     draw : callable
-        ``draw(n)`` returns n rows, shape (n, n_features).
+        ``draw(n)`` returns n rows.
+    judge : callable
+        ``judge(rows)`` returns their votes and distances, as :meth:`NeighborSelection.judge`.
     n_rows : int
-        Rows wanted.
-    label : int
-        Their class.
-    selection : NeighborSelection
-        Judges them.
+        Rows wanted, at least one.
+    copy_distance : float
+        Distance to a real row up to which a row is a near-copy.
     rng : numpy.random.RandomState or None
         Keeps each row with a probability: the fourth root of the share of its nearest real rows
         that are of the same class. None keeps all but copies.
 
     Returns
     -------
-    rows : ndarray of shape (n_rows, n_features)
+    rows : ndarray of shape (n_rows, ...)
         The rows, in the order drawn.
     n_right : int
         How many of them passed. Where the rounds are over, the best of the others follow:
@@ -109,16 +108,13 @@ def select_rows(draw, n_rows, label, selection, rng=None):
     n_copies : int
         How many of them are near-copies.
     """
-    if not n_rows:
-        return np.empty((0, selection.X.shape[1]), dtype=selection.X.dtype), 0, 0
-    copy_distance = selection.copy_distance(label)
     kept, rest, rest_votes = [], [], []
     n_kept, n_drawn = 0, 0
     for _ in range(_MAX_ROUNDS):
         share = max(n_kept / n_drawn, 0.1) if n_drawn else 0.8
         n_wanted = int((n_rows - n_kept) / share) + 16
         X = draw(n_wanted)
-        votes, distances = selection.judge(X, label)
+        votes, distances = judge(X)
         copies = distances <= copy_distance
         right = ~copies
         if rng is not None:

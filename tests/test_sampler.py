@@ -170,7 +170,7 @@ def test_no_copies_of_rows_that_are_there_again(quick, beats):
 
 
 def test_copies_that_could_not_be_avoided_are_counted(quick):
-    X = np.repeat([[0, 1, 0, 0, 0], [0, 0, 1, 0, 0]], [60, 30], axis=0)
+    X = np.repeat([[0, 3, 1, 0, 2], [0, 0, 2, 1, 0]], [60, 30], axis=0)
     with pytest.warns(UserWarning, match="made for class 1 are near-copies of real rows"):
         quick().fit_resample(X, np.repeat([0, 1], [60, 30]))
 
@@ -194,7 +194,8 @@ def test_whole_columns_of_a_frame_are_rounded(quick, beats, tmp_path):
 
 
 def test_whole_columns_keep_to_their_type(quick, beats):
-    frame = pd.DataFrame(np.where(beats[0] > 0.3, 250, 5).astype(np.uint8))
+    high = np.random.default_rng(0).integers(200, 255, size=(len(beats[0]), 1))
+    frame = pd.DataFrame(np.where(beats[0] > 0.3, high, 5).astype(np.uint8))
     frame[3] = frame[3].astype("Int16")
     frame[5] = beats[0][:, 5]
     X_resampled, _ = quick(variation=30.0).fit_resample(frame, beats[1])
@@ -294,7 +295,9 @@ def test_replicates_where_asked_for(quick, beats):
 
 def test_selection_keeps_rows_among_their_own(trained, beats):
     X, y = beats
-    sampler = clone(trained).set_params(max_epochs=2, selection="neighbors", interpolation_fraction=0)
+    sampler = clone(trained).set_params(
+        max_epochs=2, selection="neighbors", interpolation_fraction=0
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         X_resampled, y_resampled = sampler.fit_resample(X, y)
@@ -692,3 +695,26 @@ def test_a_generator_of_the_wrong_shape(quick, beats):
 
     with pytest.raises(ValueError, match=r"'generator' must .*\(2, 1, 64\) .* Got \(2, 1, 63\)"):
         quick(generator=Short).fit(*beats)
+
+
+@ignore_short_selection
+@pytest.mark.parametrize(
+    "params", [{}, {"interpolation_fraction": 0}, {"interpolation_fraction": 1}]
+)
+def test_new_rows_are_padded_and_scaled_as_real_ones(quick, params):
+    X, y = make_heartbeats(300, classes="NVF", weights=[30, 10, 2], random_state=0)
+    X = X - X.min(axis=1, keepdims=True)
+    X /= X.max(axis=1, keepdims=True)
+    n_padded = np.random.default_rng(0).integers(5, 40, size=300)
+    X[np.arange(128)[::-1] < n_padded[:, None]] = 0
+    with pytest.warns(UserWarning, match="Class 'F' has 14 rows"):
+        X_resampled, y_resampled = quick(**params).fit_resample(X, y)
+    np.testing.assert_array_equal(X_resampled[:300], X)
+    new = X_resampled[300:]
+    assert (new.min(), new.max()) == (0, 1)
+    runs = np.logical_and.accumulate(new[:, ::-1] == 0, axis=1).sum(axis=1)
+    assert (runs >= 5).all()
+    for label in "VF":  # as long as rows of the class
+        assert set(runs[y_resampled[300:] == label] - 1) <= set(
+            range(4, n_padded[y == label].max())
+        )

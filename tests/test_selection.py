@@ -8,7 +8,7 @@ from sktsgan._selection import (
     NeighborSelection,
     Variation,
     _even_starts,
-    distinct,
+    find_distinct,
     interpolate_rows,
     jittered,
     nearest_within,
@@ -21,6 +21,15 @@ def selection(rng):
     """Return two clouds of 50 rows, around 0 and around 5."""
     X = np.concatenate([rng.normal(size=(50, 4)), rng.normal(5, 1, size=(50, 4))])
     return NeighborSelection(X, np.repeat([0, 1], 50))
+
+
+def select(draw, n_rows, selection, rng=None):
+    """Select rows of class 0."""
+
+    def judge(X):
+        return selection.judge(X, 0)
+
+    return select_rows(draw, judge, n_rows, selection.copy_distance(0), rng)
 
 
 def test_votes_and_distances_against_loops(selection, rng):
@@ -42,7 +51,7 @@ def test_rows_of_the_wrong_class_and_copies_are_left_out(selection, rng):
         ]
         return np.choose(rng.integers(3, size=n)[:, None], kinds)
 
-    rows, n_right, n_copies = select_rows(draw, 200, 0, selection, np.random.RandomState(0))
+    rows, n_right, n_copies = select(draw, 200, selection, np.random.RandomState(0))
     assert rows.shape == (200, 4)
     assert (n_right, n_copies) == (200, 0)
     assert (rows.mean(axis=1) < 3).all()
@@ -57,7 +66,7 @@ def test_the_best_of_the_others_where_too_few_pass(selection, rng):
         rows[0] = rng.normal(size=4)
         return rows
 
-    rows, n_right, n_copies = select_rows(draw, 100, 0, selection, np.random.RandomState(0))
+    rows, n_right, n_copies = select(draw, 100, selection, np.random.RandomState(0))
     assert rows.shape == (100, 4)
     assert 1 <= n_right < 10
     assert n_copies == 0
@@ -68,7 +77,7 @@ def test_only_copies_to_choose_from(selection):
     def draw(n):
         return np.resize(selection.X[:1], (n, 4))
 
-    rows, *numbers = select_rows(draw, 5, 0, selection)
+    rows, *numbers = select(draw, 5, selection)
     assert rows.shape == (5, 4)
     assert numbers == [0, 5]
 
@@ -82,10 +91,12 @@ def test_a_copy_is_one_to_the_last_digit():
 def test_what_is_there_twice_in_a_class_is_left_out(rng):
     X = rng.normal(size=(30, 4))
     y = rng.integers(2, size=30)
-    for again in (distinct(X, y), distinct(np.concatenate([X, X[:9]]), np.append(y, y[:9]))):
-        np.testing.assert_array_equal(again[0], X)
-        np.testing.assert_array_equal(again[1], y)
-    assert len(distinct(np.concatenate([X, X]), np.append(y, 1 - y))[0]) == 60
+    for again in (
+        find_distinct(X, y),
+        find_distinct(np.concatenate([X, X[:9]]), np.append(y, y[:9])),
+    ):
+        np.testing.assert_array_equal(again, np.arange(30))
+    assert len(find_distinct(np.concatenate([X, X]), np.append(y, 1 - y))) == 60
 
 
 def test_copy_distance_of_one_row():
