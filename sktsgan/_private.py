@@ -216,6 +216,62 @@ def _ties_in_training(discriminator, X, y):
     return not torch.allclose(*scores, rtol=1e-3, atol=1e-4)
 
 
+def check_gradients_by_row(private, discriminator, shape, n_classes):
+    """Refuse a discriminator whose gradients Opacus takes for those of other rows.
+
+    It takes the first axis of what goes into each layer for the rows. Where time points, say, are
+    there, each of them is clipped, and a row weighs as much as all its time points.
+
+    Parameters
+    ----------
+    private : PrivateSteps
+        Finds gradients by row.
+    discriminator : Module
+        The discriminator.
+    shape : tuple of int
+        Channels and timepoints of a row.
+    n_classes : int
+        Classes.
+
+    Raises
+    ------
+    ValueError
+        If the gradients of a row are not those of its score, or not found.
+    """
+    device = next(discriminator.parameters()).device
+    parameters = [part for part in discriminator.parameters() if part.requires_grad]
+    for n_rows in (3, 5):  # so that no other axis can be as long in both
+        X = torch.randn(n_rows, *shape, generator=torch.Generator().manual_seed(0)).to(device)
+        y = (torch.arange(n_rows) % n_classes).to(device)
+        of_last = torch.eye(n_rows, device=device)[-1]
+        with seeded(0), _quiet():
+            score = discriminator(X, y)[-1]
+            gradients = torch.autograd.grad(score, parameters, allow_unused=True)
+        try:
+            with seeded(0):
+                private.find_gradients(X, y, lambda _, of_last=of_last: of_last)
+            by_row = [part.grad_sample for part in parameters]
+        except (AttributeError, IndexError, NotImplementedError, RuntimeError, TypeError) as error:
+            _refuse_layers(str(error).splitlines()[0], error)
+        for found, gradient in zip(by_row, gradients, strict=True):
+            if found is None or gradient is None:
+                _refuse_layers("a parameter that scores do not depend on")
+            expected = torch.zeros(n_rows, *gradient.shape, device=device)
+            expected[-1] = gradient
+            if found.shape != expected.shape or not torch.allclose(
+                found, expected, rtol=1e-3, atol=1e-4 * max(1.0, float(gradient.abs().max()))
+            ):
+                _refuse_layers("a layer whose first axis is not that of the rows")
+
+
+def _refuse_layers(what, error=None):
+    raise ValueError(
+        "'discriminator' must be made of layers in which Opacus finds the gradient of each row "
+        f"with 'dp_epsilon'. Got {what}; build it of torch.nn's linear and convolutional layers, "
+        "with rows on the first axis throughout."
+    ) from error
+
+
 def _refuse(what):
     raise ValueError(
         "'discriminator' must score each row for itself with 'dp_epsilon', as gradients are "
@@ -307,8 +363,8 @@ class PrivateNet(AdversarialNet):
 
     def on_train_begin(self, net, X=None, y=None, **kwargs):
         """Find the noise that the budget takes, and put Opacus around the discriminator."""
-        n_classes = self.module.keywords["n_classes"]
-        check_rows_apart(self.discriminator_, X.signals.shape[1:], n_classes)
+        of_rows = X.signals.shape[1:], self.module.keywords["n_classes"]
+        check_rows_apart(self.discriminator_, *of_rows)
         seed = self.noise_seed
         # net.seed is taken
         self.secret_rng_ = secret_generator("cpu", None if seed is None else seed + 1)
@@ -324,6 +380,11 @@ class PrivateNet(AdversarialNet):
             sample_rate=batches.sample_rate,
             rng=secret_generator(self.device, None if seed is None else seed + 2),
         )
+        try:
+            check_gradients_by_row(self.private_, self.discriminator_, *of_rows)
+        except ValueError:
+            self.private_.close()
+            raise
 
     def on_train_end(self, net, **kwargs):
         """Say what was spent, and leave nothing behind that holds real rows or the noise."""
@@ -427,7 +488,10 @@ class PrivateSteps:
         from opacus.accountants import RDPAccountant
         from opacus.optimizers import DPOptimizer
 
-        self.per_row = GradSampleModule(discriminator, loss_reduction="sum")
+        try:
+            self.per_row = GradSampleModule(discriminator, loss_reduction="sum")
+        except NotImplementedError as error:  # it lists them all
+            _refuse_layers("a layer or a buffer that it does not know", error)
         self.per_row.disable_hooks()
         self.optimizer = DPOptimizer(
             optimizer,
@@ -455,9 +519,7 @@ class PrivateSteps:
         self.per_row.enable_hooks()
         try:
             scores = self.per_row(X.requires_grad_(), y)
-            with warnings.catch_warnings():
-                # the classes, whole numbers, go into a layer too
-                warnings.filterwarnings("ignore", "Full backward hook is firing")
+            with _quiet():
                 scores.backward(slopes(scores.detach()))
         finally:
             self.per_row.disable_hooks()
@@ -531,7 +593,10 @@ def find_noise(epsilon, delta, sample_rate, n_steps):
 
 @contextmanager
 def _quiet():
-    """Leave out that Opacus' accountant, which never says too little, may say too much."""
+    """Leave out two warnings that mean nothing here."""
     with warnings.catch_warnings():
+        # the accountant never says too little, but may say too much
         warnings.filterwarnings("ignore", "Optimal order is the")
+        # the classes, whole numbers, go into a layer too
+        warnings.filterwarnings("ignore", "Full backward hook is firing")
         yield

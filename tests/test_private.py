@@ -335,6 +335,79 @@ def test_discriminators_that_tie_rows_together_are_refused(private, beats, discr
         private(discriminator=discriminator).fit(*beats)
 
 
+class ByTime(torch.nn.Module):
+    """Scores each row for itself, by its time points."""
+
+    def __init__(self, n_channels, n_timepoints, n_classes):
+        super().__init__()
+        self.first, self.last = torch.nn.Linear(n_channels, 4), torch.nn.Linear(4, 1)
+
+    def forward(self, X, y):
+        return self.score(X.transpose(1, 2))
+
+    def score(self, X):
+        return self.last(torch.relu(self.first(X))).squeeze(2).sum(1)
+
+
+class ByTimeMerged(ByTime):
+    def score(self, X):
+        hidden = torch.relu(self.first(X.flatten(0, 1)))
+        return self.last(hidden).view(X.shape[:2]).sum(1)
+
+
+class ByTimeFirst(ByTime):
+    def score(self, X):
+        return self.last(torch.relu(self.first(X.transpose(0, 1)))).squeeze(2).sum(0)
+
+
+class BothWays(ByTime):
+    def score(self, X):
+        return super().score(torch.cat([X, X.flip(1)])).view(2, -1).sum(0)
+
+
+class Bare(ByTime):
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.gain = torch.nn.Parameter(torch.ones(()))
+
+    def forward(self, X, y):
+        return self.gain * super().forward(X, y)
+
+
+class Unused(ByTime):
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.more = torch.nn.Linear(3, 3)
+
+
+class Spectral(ByTime):
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.first = torch.nn.utils.parametrizations.spectral_norm(self.first)
+
+
+@pytest.mark.parametrize(
+    ("discriminator", "message"),
+    [
+        (ByTimeMerged, "a layer whose first axis is not that of the rows"),
+        (ByTimeFirst, "a layer whose first axis is not that of the rows"),
+        (BothWays, "a layer whose first axis is not that of the rows"),
+        (Bare, "missing 1 required positional argument"),
+        (Unused, "a parameter that scores do not depend on"),
+        (Spectral, "a layer or a buffer that it does not know"),
+    ],
+)
+def test_layers_in_which_rows_would_not_be_clipped_are_refused(
+    private, beats, discriminator, message
+):
+    with pytest.raises(ValueError, match=f"'discriminator' must be made of layers.*{message}"):
+        private(discriminator=discriminator).fit(*beats)
+
+
+def test_a_layer_that_keeps_rows_on_the_first_axis_is_taken(private, beats):
+    assert private(discriminator=ByTime).fit(*beats).epsilon_ > 0
+
+
 def test_rows_dropped_out_at_random_are_no_tie():
     discriminator = torch.nn.Sequential(torch.nn.Dropout(0.5), torch.nn.Linear(8, 1))
     discriminator.forward = lambda X, y: discriminator[1](discriminator[0](X[:, 0])).squeeze(1)
