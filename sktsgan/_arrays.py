@@ -163,7 +163,8 @@ def mapped(X):
     """Write chunked rows to a temporary file, each chunk once, and map that into memory.
 
     Rows are then drawn at random from it, as the reading of whole chunks for each would not allow.
-    The file has no name, and is gone with the array.
+    The file has no name, and is gone with the array. Masked values, of which numpy would take
+    what lies below the mask, become NaN.
 
     Parameters
     ----------
@@ -173,13 +174,15 @@ def mapped(X):
     Returns
     -------
     array-like
-        A memory-mapped array where `X` is chunked, else `X`.
+        A memory-mapped array where `X` is chunked, another where values are masked, else `X`.
 
     Raises
     ------
     ValueError
         If the number of rows is not known.
     """
+    if isinstance(X, np.ma.MaskedArray) and np.ma.is_masked(X):
+        return np.ma.filled(X.astype(np.float64), np.nan)
     if not is_chunked(X):
         return X
     if np.isnan(X.shape).any():  # Dask's way of saying so

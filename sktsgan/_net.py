@@ -216,6 +216,19 @@ class AdversarialNet(NeuralNet):
         self.seed = seed
         self.processes = processes
 
+    def __getstate__(self):
+        """Leave networks on the CPU to whoever pickles the net; loky takes those of a notebook."""
+        if is_cpu(self.device):
+            return self.__dict__.copy()
+        return super().__getstate__()
+
+    def __setstate__(self, state):
+        """Take back what :meth:`__getstate__` gave."""
+        if "__cuda_dependent_attributes__" in state:
+            super().__setstate__(state)
+        else:
+            self.__dict__.update(state)
+
     @property
     def _default_callbacks(self):
         return [(name, PassthroughScoring(name, on_train=True)) for name in self._losses]

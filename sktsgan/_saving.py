@@ -230,7 +230,13 @@ class SavingMixin:
         n_layers = max(self.n_layers, len(self.discriminator_channels))
         if manifest["states"] and n_layers > len(tensors):
             raise ValueError("it has fewer weights than layers")
-        nets, device = {}, check_device(self.device)
+        try:
+            nets, device = {}, check_device(self.device)
+        except ValueError as error:
+            raise _NotGivenError(
+                f"'device' must be one that is there. Got {self.device!r}; call "
+                "load(path, device='auto')."
+            ) from error
         for place, description in manifest["states"].items():
             own = {
                 name.removeprefix(f"net{place}."): value

@@ -72,6 +72,7 @@ OF_X = {
     "X: DataFrame with a column of words": lambda _: frame("beat"),
     "X: torch tensor": lambda _: torch.from_numpy(X0),
     "X: masked array without masked values": lambda _: np.ma.masked_invalid(X0),
+    "X: masked array with masked values": lambda _: np.ma.masked_greater(X0, 1),
     "X: memory-mapped, read-only": read_only,
     "X: Fortran order": lambda _: np.asfortranarray(X0),
     "X: every other row of an array": lambda _: np.repeat(X0, 2, axis=0)[::2],

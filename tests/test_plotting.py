@@ -8,7 +8,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from imblearn.pipeline import Pipeline
 from PIL import Image
+from sklearn.dummy import DummyClassifier
+from sklearn.exceptions import NotFittedError
+from sklearn.preprocessing import StandardScaler
 from skorch.callbacks import Callback
 
 from sktsgan.datasets import make_heartbeats
@@ -79,7 +83,7 @@ def test_embedding(beats):
         assert len(real.get_offsets()) == min(30, (y[::2] == label).sum())
         assert len(synthetic.get_offsets()) == min(30, (y[1::2] == label).sum())
         assert ax.get_title() == f"class {label}"
-        assert ax.get_xlabel().endswith("% of variance)")
+        assert ax.get_xlabel().endswith(" %)")
     assert len(display.ax_[0, 0].get_legend().texts) == 2
 
 
@@ -120,7 +124,7 @@ def test_neighbourhoods_in_any_unit(rng, unit):
 @pytest.mark.parametrize("n_synthetic", [0, 1, 2])
 def test_embedding_of_few_rows(method, n_synthetic):
     X, y = np.arange(12.0).reshape(3, 4), ["b"] * (3 - n_synthetic) + ["a"] * n_synthetic
-    display = EmbeddingDisplay.from_arrays(X[:1], ["a"], X, y, method=method)
+    display = EmbeddingDisplay.from_arrays(X[:2], ["a", "b"], X, y, method=method)
     assert np.isfinite(display.points_real["a"]).all()
     assert display.points_synthetic["a"].shape == (n_synthetic, 2)
 
@@ -319,3 +323,83 @@ if __name__ == "__main__":  # stores the baselines: python -m tests.test_plottin
     for name, image in draw_baselines().items():
         Image.fromarray(image.astype(np.uint8)).save(BASELINES / f"{name}.png")
     sys.exit()
+
+
+# What the axes, the sampler and the arguments say
+
+
+@pytest.mark.parametrize("n_classes", [1, 2, 3, 5])
+def test_the_legend_is_as_wide_as_the_figure_at_most(n_classes):
+    X, y = make_heartbeats(
+        120, classes="NSVFQ"[:n_classes], weights=[1] * n_classes, random_state=0
+    )
+    display = MMDDisplay.from_arrays(X[::2], y[::2], X[1::2], y[1::2], n_permutations=9)
+    figure = display.figure_
+    figure.draw_without_rendering()
+    legend, axes = display.ax_.get_legend().get_window_extent(), display.ax_.get_window_extent()
+    assert 0 <= legend.x0 < legend.x1 <= figure.bbox.width
+    assert axes.width > figure.bbox.width / 2
+
+
+def test_axes_that_were_given_have_one_scale(beats):
+    X, y = beats
+    display = SignalDisplay.from_arrays(X, y, 3 * X, y, ax=plt.subplots(3, 2)[1])
+    for real, synthetic in display.ax_:
+        assert real.get_ylim() == synthetic.get_ylim()
+    five = EmbeddingDisplay.from_arrays(X, y, X, y, ax=plt.subplots(1, 3)[1])
+    assert five.ax_.shape == (1, 3)
+
+
+def test_single_signals_are_of_all_rows():
+    X = np.repeat(np.arange(80.0)[:, None], 4, axis=1)
+    display = SignalDisplay.from_arrays(X, np.zeros(80), X, np.zeros(80))
+    first = np.sort([line.get_ydata()[0] for line in display.ax_[0, 0].lines[:8]])
+    assert (first // 10).tolist() == list(range(8))
+
+
+def test_the_sampler_knows_its_channels_and_may_be_in_a_pipeline(quick, beats):
+    X, y = beats
+    sampler = quick(n_channels=2)
+    model = Pipeline([("scale", StandardScaler()), ("gan", sampler), ("clf", DummyClassifier())])
+    model.fit(X, y)
+    display = SignalDisplay.from_estimator(model, X, y, fs=90)
+    assert display.ax_.shape == (6, 2)
+    assert display.time[-1] == 31 / 90
+    np.testing.assert_allclose(display.X_real.mean(axis=0), 0, atol=1e-5)  # as the sampler had it
+    TrainingCurveDisplay.from_estimator(model)
+    with pytest.raises(NotFittedError, match="StaGANSampler instance is not fitted yet"):
+        TrainingCurveDisplay.from_estimator(quick())
+    frame = pd.DataFrame(X).add_prefix("t")
+    sampler.fit(frame, y)
+    with pytest.raises(ValueError, match="feature names should match"):
+        MMDDisplay.from_estimator(sampler, frame.iloc[:, ::-1], y)
+
+
+@pytest.mark.parametrize(
+    ("display", "options", "message"),
+    [
+        (SignalDisplay, {"fs": 0}, "'fs' must be a frequency in Hz above 0. Got 0"),
+        (SignalDisplay, {"fs": np.nan}, "'fs' must be a frequency in Hz above 0. Got nan"),
+        (SignalDisplay, {"n_traces": 1.5}, "'n_traces' must be a whole number of at least 0"),
+        (SignalDisplay, {"n_channels": 0}, "'n_channels' must be a whole number of at least 1"),
+        (EmbeddingDisplay, {"max_samples": -1}, "'max_samples' must be a whole number of at least"),
+        (MMDDisplay, {"n_permutations": 0}, "'n_permutations' must be a whole number of at least"),
+    ],
+)
+def test_options_that_have_no_such_value(beats, display, options, message):
+    X, y = beats
+    with pytest.raises(ValueError, match=message):
+        display.from_arrays(X, y, X, y, **options)
+
+
+def test_labels_of_two_kinds_or_missing(beats):
+    X, y = beats
+    numbers = np.unique(y, return_inverse=True)[1]
+    with pytest.raises(
+        ValueError, match=r"classes of 'y_real', \[0, 1, 2\]. Got \['0', '1', '2'\]"
+    ):
+        SignalDisplay.from_arrays(X, numbers, X, numbers.astype(str))
+    missing = y.astype(object)
+    missing[3] = None
+    with pytest.raises(ValueError, match="missing in row 3"):
+        EmbeddingDisplay.from_arrays(X, missing, X, y)

@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sktsgan._signals import as_signals
 from sktsgan.metrics._judges import centred, check_sides, distance_scores, memorization_ratio
-from sktsgan.metrics._rows import check_groups, check_rows
+from sktsgan.metrics._rows import as_sampled, check_groups, check_rows
 
 # Rates of false positives at which an attack has to name members.
 _RATES = {"1%": 0.01, "0.1%": 0.001}
@@ -238,8 +238,8 @@ def discriminator_scores(sampler, X, y):
 
     Parameters
     ----------
-    sampler : StaGANSampler
-        Fitted sampler.
+    sampler : StaGANSampler, or Pipeline or search with one
+        Fitted.
     X : array-like of shape (n_samples, ...)
         Real rows.
     y : array-like of shape (n_samples,)
@@ -255,7 +255,8 @@ def discriminator_scores(sampler, X, y):
     sklearn.exceptions.NotFittedError
         If the sampler has not been fitted.
     ValueError
-        If there is no discriminator for a label, as the class had too few rows.
+        If there is no discriminator for a label, as the class had too few rows, or rows are not
+        those of ``fit`` in shape and names.
 
     Examples
     --------
@@ -267,9 +268,15 @@ def discriminator_scores(sampler, X, y):
     >>> discriminator_scores(sampler, X[:5], y[:5]).shape
     (5,)
     """
+    sampler, X, y = as_sampled(sampler, X, y)
     check_is_fitted(sampler, "net_")
-    y = check_groups(y, len(X), "X", "y")
-    signals = sampler._scaler.scaled(as_signals(np.asarray(X), sampler.n_channels))
+    signals = as_signals(X, sampler.n_channels)
+    if signals.shape[1:] != sampler._signal_shape:
+        raise ValueError(
+            f"X must have signals of shape {sampler._signal_shape}, as in 'fit'. "
+            f"Got {signals.shape[1:]}."
+        )
+    signals = sampler._scaler.scaled(signals)
     return np.array(
         [_score(sampler, signals[i : i + 1], label) for i, label in enumerate(y.tolist())],
         dtype=np.float64,

@@ -10,7 +10,7 @@ from sktsgan.metrics._judges import (
     memorization_ratio,
 )
 from sktsgan.metrics._mmd import maximum_mean_discrepancy, mmd_permutation_test
-from sktsgan.metrics._rows import check_groups
+from sktsgan.metrics._rows import as_sampled, check_groups
 
 # The p-value and the classifier take time with the square or the size of the sets.
 _MAX_TESTED = 500
@@ -25,8 +25,8 @@ def evaluate_sampler(
 
     Parameters
     ----------
-    sampler : StaGANSampler
-        Fitted sampler.
+    sampler : sampler, Pipeline or search
+        Fitted. In a Pipeline, rows go through the transformers before the sampler.
     X : array-like of shape (n_samples, ...)
         Real rows that it was not fitted on.
     y : array-like of shape (n_samples,)
@@ -77,11 +77,11 @@ def evaluate_sampler(
     """
     if (X_train is None) != (y_train is None):
         raise ValueError("'X_train' and 'y_train' must both be given or neither. Got one.")
-    X = np.asarray(X)
-    y = check_groups(y, len(X), "X", "y")
+    estimator = sampler
+    sampler, X, y = as_sampled(estimator, X, y)
     if X_train is not None:
-        X_train = np.asarray(X_train)
-        y_train = check_groups(y_train, len(X_train), "X_train", "y_train")
+        names = "X_train", "y_train"
+        _, X_train, y_train = as_sampled(estimator, X_train, y_train, names)
     groups = None if groups is None else check_groups(groups, len(X), "X")
     rng = check_random_state(random_state)
     rows = {}

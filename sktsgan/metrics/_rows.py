@@ -1,11 +1,15 @@
-"""Checks of rows and groups that every metric makes."""
+"""Checks of rows, labels and samplers that every metric makes."""
 
 import numpy as np
 import pandas as pd
 import torch
+from imblearn.utils import check_target_type
 from scipy.sparse import issparse
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import validate_data
 
 from sktsgan._arrays import in_parts, mapped
+from sktsgan._signals import check_labels
 
 
 def check_pair(X_real, X_synthetic, *, min_rows=1, names=("X_real", "X_synthetic")):
@@ -123,6 +127,85 @@ def check_groups(groups, n_rows, rows, name="groups"):
             f"Got {groups.shape}."
         )
     return groups
+
+
+def find_sampler(estimator, X=None):
+    """Find the sampler in an estimator, and turn rows into what the sampler was given.
+
+    Parameters
+    ----------
+    estimator : sampler, Pipeline or search
+        Fitted.
+    X : array-like of shape (n_samples, ...), default=None
+        Rows as the estimator was given them.
+
+    Returns
+    -------
+    sampler : object
+        It has a method ``sample``.
+    X : array-like or None
+        The rows, through the transformers before it.
+
+    Raises
+    ------
+    TypeError
+        If there is none.
+    """
+    if hasattr(estimator, "sample"):
+        return estimator, X
+    if hasattr(estimator, "best_estimator_"):
+        return find_sampler(estimator.best_estimator_, X)
+    for _, step in getattr(estimator, "steps", []):
+        if hasattr(step, "sample") or hasattr(step, "steps"):
+            return find_sampler(step, X)
+        if X is not None and hasattr(step, "transform"):
+            X = step.transform(X)
+    raise TypeError(
+        "'estimator' must be a sampler with a method 'sample', or a Pipeline or a search with one. "
+        f"Got {type(estimator).__name__}."
+    )
+
+
+def as_sampled(estimator, X, y, names=("X", "y")):
+    """Find the sampler in an estimator, and check rows and labels as it was given some.
+
+    Parameters
+    ----------
+    estimator : sampler, Pipeline or search
+        Fitted.
+    X : array-like of shape (n_samples, ...)
+        Rows as the estimator was given them.
+    y : array-like of shape (n_samples,) or (n_samples, n_classes)
+        Their labels, or a column for each class.
+    names : tuple of str, default=("X", "y")
+        The arguments' names.
+
+    Returns
+    -------
+    sampler : object
+        The sampler.
+    X : ndarray of shape (n_samples, ...)
+        Rows.
+    y : ndarray of shape (n_samples,)
+        Labels.
+
+    Raises
+    ------
+    ValueError
+        If rows are not finite, or not those of ``fit`` in shape and names, or labels are missing
+        or not one for each row.
+    TypeError
+        If there is no sampler, or labels are of several kinds.
+    """
+    sampler, X = find_sampler(estimator, X)
+    if isinstance(sampler, BaseEstimator):
+        validate_data(sampler, X, reset=False, skip_check_array=True)  # number and names of columns
+    shape = np.shape(X)
+    X = check_rows(X, names[0]).reshape(shape)
+    y = check_labels(y)
+    if y.ndim == 2 and y.shape[1] > 1:  # one column for each class
+        y = check_target_type(y)
+    return sampler, X, check_groups(y, len(X), *names)
 
 
 def as_tensor(X):

@@ -3,14 +3,11 @@
 import numbers
 
 import numpy as np
-from imblearn.utils import check_target_type
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import validate_data
 
-from sktsgan._signals import check_labels
 from sktsgan.metrics._mmd import maximum_mean_discrepancy
-from sktsgan.metrics._rows import check_groups, check_rows
+from sktsgan.metrics._rows import as_sampled
 
 
 class MMDScorer(BaseEstimator):
@@ -105,14 +102,8 @@ class MMDScorer(BaseEstimator):
                 "'n_samples' must be a whole number of at least 2, or None. "
                 f"Got {self.n_samples!r}."
             )
-        sampler, X = _find_sampler(estimator, X)
-        if isinstance(sampler, BaseEstimator):
-            validate_data(sampler, X, reset=False, skip_check_array=True)  # names of columns
-        X = check_rows(X, "X")
-        y = check_labels(y)
-        if y.ndim == 2 and y.shape[1] > 1:  # one column for each class
-            y = check_target_type(y)
-        y = check_groups(y, len(X), "X", "y")
+        sampler, X, y = as_sampled(estimator, X, y)
+        X = X.reshape(len(X), -1)
         rng = check_random_state(self.random_state)
         labels, counts = np.unique(y, return_counts=True)
         estimates = {
@@ -133,20 +124,3 @@ class MMDScorer(BaseEstimator):
         n_samples = self.n_samples or max(len(X_real), 100)
         X_synthetic, _ = sampler.sample(y=np.full(n_samples, label), random_state=rng)
         return maximum_mean_discrepancy(X_real, X_synthetic, return_standard_error=True)
-
-
-def _find_sampler(estimator, X):
-    """Return the sampler in `estimator` and `X` as the sampler was given it."""
-    if hasattr(estimator, "sample"):
-        return estimator, X
-    if hasattr(estimator, "best_estimator_"):
-        return _find_sampler(estimator.best_estimator_, X)
-    for _, step in getattr(estimator, "steps", []):
-        if hasattr(step, "sample") or hasattr(step, "steps"):
-            return _find_sampler(step, X)
-        if hasattr(step, "transform"):
-            X = step.transform(X)
-    raise TypeError(
-        "'estimator' must be a sampler with a method 'sample', or a Pipeline or a search with one. "
-        f"Got {type(estimator).__name__}."
-    )

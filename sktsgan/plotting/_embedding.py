@@ -26,7 +26,7 @@ class EmbeddingDisplay(PairDisplay):
     and the synthetic signals of a class together. Where the two clouds do not cover each
     other, shapes are missing or wrong; where they do, the finest detail may still differ, as a
     plane shows only the largest differences. The plane is that of the two leading principal
-    components, or t-SNE's [1]_.
+    components, named with their share of the variance, or t-SNE's [1]_.
 
     Parameters
     ----------
@@ -133,7 +133,8 @@ class EmbeddingDisplay(PairDisplay):
         Parameters
         ----------
         ax : Axes or array of Axes, default=None
-            Where to draw: one for each class, four to a line, or one that gives its place to all.
+            Where to draw: one for each class, or one that gives its place to all, four classes to
+            a line.
             By default a new figure is made.
 
         Returns
@@ -142,6 +143,8 @@ class EmbeddingDisplay(PairDisplay):
             The display itself.
         """
         n_columns = min(len(self.names), _N_COLUMNS)
+        if ax is not None and np.size(ax) == len(self.names):  # in whatever grid they are
+            n_columns = len(self.names)
         n_rows = -(-len(self.names) // n_columns)
         size = (1 + 2.6 * n_columns, 0.6 + 2.8 * n_rows)
         self.ax_ = make_panels(ax, n_rows, n_columns, size)
@@ -166,7 +169,8 @@ class EmbeddingDisplay(PairDisplay):
                 linewidths=0.7,
                 label="synthetic",
             )
-            axis.set(xlabel=x_name, ylabel=y_name)
+            axis.set_xlabel(x_name, fontsize="small")
+            axis.set_ylabel(y_name, fontsize="small")
             axis.set_title(f"class {label}", fontsize="medium")
         legend_above(self.ax_[0, 0])
         return self
@@ -182,7 +186,7 @@ def _principal_components(X, rng):  # noqa: ARG001 (as the others)
     points[:, :n_components] = pca.transform(X)
     shares[:n_components] = pca.explained_variance_ratio_
     return points, tuple(
-        f"component {i} ({100 * share:.0f} % of variance)" for i, share in enumerate(shares, 1)
+        f"component {i} ({100 * share:.0f} %)" for i, share in enumerate(shares, 1)
     )
 
 

@@ -8,6 +8,7 @@ from sktsgan.plotting._panels import (
     REAL,
     SYNTHETIC,
     PairDisplay,
+    check_whole,
     legend_above,
     make_panels,
     sets_by_class,
@@ -114,6 +115,7 @@ class MMDDisplay(PairDisplay):
         ValueError
             If the arrays do not fit together, or a class has fewer than two signals of a kind.
         """
+        check_whole("n_permutations", n_permutations, 1)
         rng = check_random_state(random_state)
         rows = {}
         for label, real, synthetic in sets_by_class(
@@ -141,7 +143,7 @@ class MMDDisplay(PairDisplay):
         MMDDisplay
             The display itself.
         """
-        size = (2 + 0.9 * len(self.labels), 3.4)
+        size = (max(5.6, 2 + 0.9 * len(self.labels)), 3.4)  # the legend takes five inches
         self.ax_ = make_panels(ax, 1, 1, size)[0, 0]
         self.figure_ = self.ax_.figure
         places = np.arange(len(self.labels))
@@ -156,7 +158,12 @@ class MMDDisplay(PairDisplay):
         )
         self.ax_.plot(places + 0.1, self.mmd, "X", color=SYNTHETIC, label="synthetic")
         self.ax_.axhline(0, color="black", linewidth=0.7)
-        self.ax_.set_xticks(places, [str(label) for label in self.labels])
+        names = [str(label) for label in self.labels]
+        self.ax_.set_xticks(places, names)
+        if max(map(len, names)) > 8:  # would lie on each other
+            self.ax_.set_xticks(places, names, rotation=20, ha="right")
+        margin = max(0, 2 - len(names) / 2)  # few bars would fill the width
+        self.ax_.set_xlim(-0.5 - margin, len(names) - 0.5 + margin)
         self.ax_.set(xlabel="class", ylabel="MMD$^2$ to real signals")
         self.ax_.grid(axis="y", alpha=0.3)
         self.ax_.set_axisbelow(True)

@@ -1,12 +1,17 @@
 """What all displays share: colours, rows by class, and where to draw."""
 
+import numbers
+
 import numpy as np
 
-from sktsgan.metrics._rows import check_groups, check_pair
+from sktsgan._signals import check_labels
+from sktsgan.metrics._rows import as_sampled, check_groups, check_pair
 
 # Okabe and Ito's blue and vermilion: told apart by the colour-blind. Of one lightness nearly, so
 # that marks and dashes tell them apart in grey.
 REAL, SYNTHETIC = "#0072B2", "#D55E00"
+# Width of a legend's entry.
+_INCHES_OF_ENTRY = 1.2
 
 
 class PairDisplay:
@@ -18,8 +23,8 @@ class PairDisplay:
 
         Parameters
         ----------
-        sampler : StaGANSampler
-            Fitted.
+        sampler : sampler, Pipeline or search
+            Fitted. In a Pipeline, rows go through the transformers before the sampler.
         X : array-like of shape (n_samples, n_features) or (n_samples, n_channels, n_timepoints)
             Real signals, best such that the sampler was not fitted on.
         y : array-like of shape (n_samples,)
@@ -34,13 +39,42 @@ class PairDisplay:
         display
             The display, drawn.
         """
-        y = check_groups(y, len(X), "X", "y")
+        sampler, X, y = as_sampled(sampler, X, y)
         X_synthetic, y_synthetic = sampler.sample(y=y, random_state=random_state)
+        kwargs = cls._options_of(sampler) | kwargs
         return cls.from_arrays(X, y, X_synthetic, y_synthetic, **kwargs)
+
+    @staticmethod
+    def _options_of(sampler):  # noqa: ARG004
+        """Say what ``from_arrays`` is to be told that the sampler knows."""
+        return {}
+
+
+def check_whole(name, value, least):
+    """Refuse what is no whole number, or too small a one.
+
+    Parameters
+    ----------
+    name : str
+        The argument's name.
+    value : object
+        What it is.
+    least : int
+        The smallest that will do.
+
+    Raises
+    ------
+    ValueError
+        If it will not.
+    """
+    if not isinstance(value, numbers.Integral) or value < least:
+        raise ValueError(f"'{name}' must be a whole number of at least {least}. Got {value!r}.")
 
 
 def check_sets(X_real, y_real, X_synthetic, y_synthetic):
     """Return both sets of rows and their labels as arrays that fit together.
+
+    Classes that no real row has are not drawn.
 
     Parameters
     ----------
@@ -61,13 +95,21 @@ def check_sets(X_real, y_real, X_synthetic, y_synthetic):
     Raises
     ------
     ValueError
-        If rows and labels do not match in number, or real and synthetic rows in shape.
+        If rows and labels do not match in number, real and synthetic rows in shape, a label is
+        missing, or they have no class in common.
     """
     shapes = np.shape(X_real), np.shape(X_synthetic)
     pair = check_pair(X_real, X_synthetic)
     X_real, X_synthetic = (X.reshape(shape) for X, shape in zip(pair, shapes, strict=True))
-    y_real = check_groups(y_real, len(X_real), "X_real", "y_real")
+    y_real = check_groups(check_labels(y_real), len(X_real), "X_real", "y_real")
+    y_synthetic = check_labels(y_synthetic)
     y_synthetic = check_groups(y_synthetic, len(X_synthetic), "X_synthetic", "y_synthetic")
+    classes = np.unique(y_real).tolist()
+    if len(y_synthetic) and not set(y_synthetic.tolist()).intersection(classes):
+        raise ValueError(
+            f"'y_synthetic' must hold classes of 'y_real', {classes}. Got "
+            f"{np.unique(y_synthetic).tolist()}; use labels of one kind."
+        )
     return X_real, y_real, X_synthetic, y_synthetic
 
 
@@ -95,6 +137,7 @@ def sets_by_class(X_real, y_real, X_synthetic, y_synthetic, max_samples, rng):
     ValueError
         If the arrays do not fit together.
     """
+    check_whole("max_samples", max_samples, 1)
     X_real, y_real, X_synthetic, y_synthetic = check_sets(X_real, y_real, X_synthetic, y_synthetic)
 
     def _choose(X, is_member):
@@ -153,6 +196,8 @@ def make_panels(ax, n_rows, n_columns, size, **sharing):
 def legend_above(ax, **kwargs):
     """Put the legend above the axes and their title, where it hides no data.
 
+    It has as many columns as the axes' width has room for.
+
     Parameters
     ----------
     ax : Axes
@@ -161,4 +206,7 @@ def legend_above(ax, **kwargs):
         Passed to ``legend``.
     """
     kwargs = {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 2.2} | kwargs
-    ax.legend(**kwargs, ncols=4, frameon=False, fontsize="small", borderpad=0)
+    figure = ax.figure
+    width = figure.get_figwidth() * ax.get_position(original=True).width
+    n_columns = int(np.clip(width / _INCHES_OF_ENTRY, 1, 4))
+    ax.legend(**kwargs, ncols=n_columns, frameon=False, fontsize="small", borderpad=0)

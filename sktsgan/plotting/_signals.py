@@ -2,12 +2,14 @@
 
 import numpy as np
 
+from sktsgan._arrays import spread_places
 from sktsgan._signals import as_signals
 from sktsgan.plotting._panels import (
     REAL,
     SYNTHETIC,
     PairDisplay,
     check_sets,
+    check_whole,
     legend_above,
     make_panels,
 )
@@ -18,7 +20,8 @@ class SignalDisplay(PairDisplay):
 
     Make it with :meth:`from_arrays` or :meth:`from_estimator`. Each row of axes shows a class
     (and lead); the left column has real signals, the right one synthetic signals: their median,
-    the band between the 5th and the 95th percentile, and some single traces.
+    the band between the 5th and the 95th percentile, and some single traces, from all over the
+    rows. Both columns have one scale.
 
     Parameters
     ----------
@@ -107,8 +110,11 @@ class SignalDisplay(PairDisplay):
         Raises
         ------
         ValueError
-            If the arrays do not fit together.
+            If the arrays do not fit together, or `fs` or `n_channels` has no such value.
         """
+        check_whole("n_channels", n_channels, 1)
+        if not 0 < fs < np.inf:
+            raise ValueError(f"'fs' must be a frequency in Hz above 0. Got {fs!r}.")
         X_real, y_real, X_synthetic, y_synthetic = check_sets(
             X_real, y_real, X_synthetic, y_synthetic
         )
@@ -138,6 +144,7 @@ class SignalDisplay(PairDisplay):
         SignalDisplay
             The display itself.
         """
+        check_whole("n_traces", n_traces, 0)
         labels, n_channels = np.unique(self.y_real), self.X_real.shape[1]
         panels = [(label, channel) for label in labels for channel in range(n_channels)]
         size = (8, 1 + 1.8 * len(panels))
@@ -152,11 +159,18 @@ class SignalDisplay(PairDisplay):
             for axis, (kind, X, y, color) in zip(axes, sets, strict=True):
                 self._draw_signals(axis, X[y == label, channel], color, n_traces)
                 axis.set_title(f"class {label}{lead}, {kind}", fontsize="medium")
-            axes[0].set_ylabel(f"amplitude ({unit})")
+            limits = np.array([axis.get_ylim() for axis in axes])
+            for axis in axes:  # axes that were given may have scales of their own
+                axis.set_ylim(limits[:, 0].min(), limits[:, 1].max())
+            axes[0].set_ylabel(f"amplitude ({unit})", fontsize="small")
         for axis in self.ax_[-1]:
             axis.set_xlabel("time (s)")
         legend_above(self.ax_[0, 0])
         return self
+
+    @staticmethod
+    def _options_of(sampler):
+        return {"n_channels": getattr(sampler, "n_channels", 1)}
 
     def _draw_signals(self, ax, X, color, n_traces):
         ax.grid(alpha=0.3)
@@ -167,8 +181,8 @@ class SignalDisplay(PairDisplay):
         ax.fill_between(
             self.time, low, high, color=color, alpha=0.2, linewidth=0, label="5 % to 95 %"
         )
-        for trace in X[:n_traces]:
-            (line,) = ax.plot(self.time, trace, color=color, alpha=0.45, linewidth=0.7)
         if n_traces:
-            line.set_label("single signals")
+            traces = X[spread_places(len(X), n_traces)].T
+            lines = ax.plot(self.time, traces, color=color, alpha=0.45, linewidth=0.7)
+            lines[0].set_label("single signals")
         ax.plot(self.time, median, color="black", linewidth=1.5, label="median")

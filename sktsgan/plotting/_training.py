@@ -1,7 +1,9 @@
 """TrainingCurveDisplay: how training went."""
 
 import numpy as np
+from sklearn.utils.validation import check_is_fitted
 
+from sktsgan.metrics._rows import find_sampler
 from sktsgan.plotting._panels import REAL, SYNTHETIC, legend_above, make_panels
 
 
@@ -63,7 +65,7 @@ class TrainingCurveDisplay:
 
         Parameters
         ----------
-        sampler : StaGANSampler
+        sampler : StaGANSampler, or Pipeline or search with one
             Fitted.
         label : str or int, default=None
             With ``conditioning="per_class"``, the class whose training is drawn.
@@ -77,9 +79,13 @@ class TrainingCurveDisplay:
 
         Raises
         ------
+        sklearn.exceptions.NotFittedError
+            If the sampler has not been fitted.
         ValueError
             If no net was trained, as every class has few rows, or `label` does not name one.
         """
+        sampler, _ = find_sampler(sampler)
+        check_is_fitted(sampler, "history_")
         history, best_iter = sampler.history_, sampler.best_iter_
         if isinstance(history, dict):
             if label not in history:
@@ -160,9 +166,9 @@ class TrainingCurveDisplay:
         self.figure_ = self.ax_[0, 0].figure
         losses = self.ax_[0, 0]
         losses.plot(
-            self.iterations, self.discriminator_loss, "-", color=REAL, label="discriminator"
+            self.iterations, self.discriminator_loss, ".-", color=REAL, label="discriminator"
         )
-        losses.plot(self.iterations, self.generator_loss, "--", color=SYNTHETIC, label="generator")
+        losses.plot(self.iterations, self.generator_loss, ".--", color=SYNTHETIC, label="generator")
         losses.set_ylabel("loss")
         if self.mmd is not None:
             self._draw_mmd(self.ax_[1, 0])
