@@ -57,6 +57,7 @@ from sktsgan._signals import (
     check_finite,
     check_kind,
     check_not_ragged,
+    check_whole,
     plain,
     whole_columns,
 )
@@ -611,13 +612,13 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         check_is_fitted(self, "net_")
         rng = _own_rng(self.random_state if random_state is None else random_state)
         if y is None:
-            _check_number("n_samples", n_samples)
+            check_whole("n_samples", n_samples)
             labels = given = None
         else:
             labels = self._check_labels(y)
             n_samples, given = len(labels), self.classes_[labels]
         if chunks is not None:
-            _check_number("chunks", chunks)
+            check_whole("chunks", chunks)
             return sample_in_chunks(self, given, n_samples, chunks, rng)
         if labels is None:
             labels = self._draw_labels(n_samples, rng)
@@ -1140,8 +1141,3 @@ def _whole_numbers(strategy):
                 f"Got {plain(n_rows)} new ones for class {plain(label)!r}."
             )
     return {label: int(n_rows) for label, n_rows in strategy.items()}
-
-
-def _check_number(name, number):
-    if not isinstance(number, numbers.Integral) or number < 1:
-        raise ValueError(f"'{name}' must be a whole number of at least 1. Got {number!r}.")

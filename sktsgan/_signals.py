@@ -1,5 +1,6 @@
 """Shapes and scaling of signals: (n_samples, n_channels, n_timepoints) inside, always."""
 
+import numbers
 from dataclasses import dataclass
 
 import numpy as np
@@ -145,6 +146,28 @@ def check_labels(y):
                 f"'y' must hold labels of one kind. Got {' and '.join(kinds)}; use strings."
             )
     return y
+
+
+def check_whole(name, value, least=1):
+    """Refuse what is no whole number, or too small a one.
+
+    Parameters
+    ----------
+    name : str
+        The argument's name.
+    value : object
+        What it is.
+    least : int, default=1
+        The smallest that will do.
+
+    Raises
+    ------
+    ValueError
+        If it will not.
+    """
+    is_whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    if not is_whole or value < least:
+        raise ValueError(f"'{name}' must be a whole number of at least {least}. Got {value!r}.")
 
 
 def plain(label):

@@ -160,6 +160,20 @@ def test_shadows_split_by_patient_and_keep_the_classes_that_were_made(beats):
         assert len(shadow.X_members) + len(shadow.X_non_members) == (y != "N").sum()
 
 
+def test_discriminator_scores_of_other_rows(quick, beats):
+    X, y = beats
+    sampler = quick().fit(X, y)
+    with pytest.raises(ValueError, match="X has 61 features"):
+        discriminator_scores(sampler, X[:, 3:], y)
+    bad = X.copy()
+    bad[0, 0] = np.nan
+    with pytest.raises(ValueError, match="'X' must be finite"):
+        discriminator_scores(sampler, bad, y)
+    leads = quick().fit(X.reshape(-1, 2, 32), y)
+    with pytest.raises(ValueError, match=r"signals of shape \(2, 32\), as in 'fit'. Got \(2, 31\)"):
+        discriminator_scores(leads, X[:, 2:].reshape(-1, 2, 31), y)
+
+
 def test_discriminator_scores(quick, beats):
     X, y = beats
     sampler = quick().fit(X, y)

@@ -8,8 +8,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from imblearn.pipeline import Pipeline
 from scipy.spatial.distance import cdist
 from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
 
 from sktsgan.datasets import fetch_mitbih
 from sktsgan.metrics import (
@@ -499,6 +501,27 @@ def test_with_few_groups_ties_count():
             rows[:21], rows[21:], groups=groups, n_permutations=400, random_state=seed
         )
         assert test.p_value > 0.05
+
+
+def test_evaluate_sampler_in_a_pipeline(quick, beats):
+    X, y = beats
+    model = Pipeline([("scale", StandardScaler()), ("gan", quick())]).fit(X, y)
+    table = evaluate_sampler(model, X, y, X_train=X, y_train=y, n_permutations=9)
+    scaled = StandardScaler().fit_transform(X)
+    expected = evaluate_sampler(
+        model["gan"], scaled, y, X_train=scaled, y_train=y, n_permutations=9
+    )
+    pd.testing.assert_frame_equal(table, expected)
+    frame = pd.DataFrame(X).add_prefix("t")
+    sampler = quick().fit(frame, y)
+    with pytest.raises(ValueError, match="feature names should match"):
+        evaluate_sampler(sampler, frame.iloc[:, ::-1], y)
+    with pytest.raises(ValueError, match="X has 63 features"):
+        evaluate_sampler(model["gan"], X[:, 1:], y)
+    labels = y.astype(object)
+    labels[0] = None
+    with pytest.raises(ValueError, match="missing in row 0"):
+        evaluate_sampler(sampler, frame, labels)
 
 
 def test_evaluate_sampler_bad_input(trained, beats):

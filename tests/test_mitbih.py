@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 import numpy as np
 import pandas as pd
@@ -116,8 +116,12 @@ def test_frames_windows_and_tuples(records):
     ("arguments", "message"),
     [
         ({"subset": "DS3"}, "'subset' must be 'all', 'DS1', 'DS2' .* Got 'DS3'"),
-        ({"subset": ["100", "999"]}, r"'subset' must name records .* Got \['999'\]"),
-        ({"subset": []}, "'subset' must name records .* Got an empty list"),
+        ({"subset": ["100", "999"]}, r"'subset' must be a list of names .* Got \['999'\]"),
+        ({"subset": []}, r"'subset' must be a list of names .* Got \[\]"),
+        ({"subset": None}, "'subset' must be a list of names .* Got None"),
+        ({"subset": ["100", "100"]}, "'subset' must be a list of names .* each once"),
+        ({"window": 0.3}, "'window' must be two lengths .* Got 0.3"),
+        ({"window": (0.1, 0.2, 0.3)}, "'window' must be two lengths"),
         ({"n_leads": 3}, "'n_leads' must be 1 or 2. Got 3"),
         ({"n_leads": 2, "as_frame": True}, "'as_frame' must be False"),
     ],
@@ -125,6 +129,22 @@ def test_frames_windows_and_tuples(records):
 def test_bad_arguments(records, arguments, message):
     with pytest.raises(ValueError, match=message):
         fetch_mitbih(records, **arguments)
+
+
+def test_files_are_known_by_name_on_any_system(records):
+    content = (records / "mitdb" / "100.hea").read_bytes()
+    _mitbih._check_content("100.hea", PureWindowsPath(r"C:\data\mitdb\100.hea"), content)
+    with pytest.raises(OSError, match="is not the published file"):
+        _mitbih._check_content("100.hea", "somewhere", content[1:])
+
+
+def test_nothing_is_downloaded_for_a_wrong_call(monkeypatch, tmp_path):
+    monkeypatch.setattr(_mitbih, "_download", lambda *_: pytest.fail("something was downloaded"))
+    with pytest.raises(ValueError, match="'window' must be two lengths"):
+        fetch_mitbih(tmp_path, window=(-1, 0))
+    monkeypatch.setitem(sys.modules, "wfdb", None)
+    with pytest.raises(ImportError, match="fetch_mitbih needs wfdb"):
+        fetch_mitbih(tmp_path)
 
 
 def test_without_wfdb(records, monkeypatch):

@@ -7,6 +7,7 @@ import warnings
 from collections import Counter
 from functools import partial
 
+import cloudpickle
 import numpy as np
 import pandas as pd
 import pytest
@@ -486,6 +487,18 @@ def test_grid_search_in_a_pipeline_with_memory(quick, beats, tmp_path):
     np.testing.assert_array_equal(
         search.cv_results_["mean_test_score"], alone.cv_results_["mean_test_score"]
     )
+
+
+def test_networks_of_a_notebook_come_back_from_other_processes(quick, beats):
+    """By loky's pickler, which takes classes that no module has."""
+
+    class Generator(LSTMGenerator):
+        pass
+
+    sampler = quick(generator=Generator).fit(*beats)
+    again = cloudpickle.loads(cloudpickle.dumps(sampler))
+    for ours, theirs in zip(*(s.sample(5, random_state=0) for s in (again, sampler)), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
 
 
 def test_callbacks_and_progress(quick, beats, capsys):

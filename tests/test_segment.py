@@ -71,8 +71,22 @@ def test_no_peaks():
         ({"target_fs": 0}, "'target_fs' must be a frequency"),
         ({"window": (0, 0.001)}, "'window' must be two lengths"),
         ({"window": (np.inf, 0.3)}, "'window' must be two lengths"),
+        ({"window": 0.3}, "'window' must be two lengths"),
+        ({"window": ("a", "b")}, "'window' must be a sequence of numbers. Got"),
     ],
 )
 def test_bad_input(arguments, message):
     with pytest.raises(ValueError, match=message):
         segment_beats(**{"signal": np.zeros(500), "peaks": [100], "fs": 180, **arguments})
+
+
+def test_a_frequency_may_be_of_any_type_of_numbers():
+    signal = np.sin(np.arange(900) / 20)
+    expected, _ = segment_beats(signal, [400], fs=360, target_fs=180)
+    beats, _ = segment_beats(signal, [400], fs=np.float32(360), target_fs=np.int16(180))
+    np.testing.assert_array_equal(beats, expected)
+
+
+def test_time_is_the_last_axis():
+    with pytest.raises(ValueError, match=r"of shape \(900, 2\), whose last axis is time. Got 400"):
+        segment_beats(np.zeros((900, 2)), [400], fs=360)

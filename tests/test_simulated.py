@@ -132,7 +132,7 @@ def test_bad_arguments(arguments, message):
         make_heartbeats(**arguments)
 
 
-@pytest.mark.parametrize("amplitude", [(0.9, 0.3), (-1, 1), (np.nan, 1), (0, np.inf)])
+@pytest.mark.parametrize("amplitude", [(0.9, 0.3), (-1, 1), (np.nan, 1), (0, np.inf), 1, (1, 2, 3)])
 def test_bad_amplitudes(amplitude):
     with pytest.raises(ValueError, match="'amplitude' must be two numbers that rise from 0. Got"):
         make_sines(amplitude=amplitude)

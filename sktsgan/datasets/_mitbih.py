@@ -13,7 +13,7 @@ import numpy as np
 from sklearn.utils import Bunch
 
 from sktsgan._extras import import_extra
-from sktsgan.datasets._segment import check_frequency, segment_beats
+from sktsgan.datasets._segment import check_frequency, check_window, segment_beats
 
 _URL = "https://physionet.org/files/mitdb/1.0.0/"
 _TIMEOUT = 30  # seconds without an answer
@@ -197,12 +197,13 @@ def fetch_mitbih(
         raise ValueError(f"'n_leads' must be 1 or 2. Got {n_leads!r}.")
     if as_frame and n_leads != 1:
         raise ValueError("'as_frame' must be False with 'n_leads=2'. Got True.")
-    check_frequency(fs, "fs")
+    fs = check_frequency(fs, "fs")
+    before, _ = check_window(window, fs)
     records = _check_records(subset, paced)
+    import_extra("wfdb", "ecg", "fetch_mitbih")  # before anything is downloaded
     folder = _find_records(data_home, records, download_if_missing)
     parts = [_read_beats(folder, name, n_leads, fs, window) for name in records]
     bunch = Bunch(**{key: np.concatenate([part[key] for part in parts]) for key in parts[0]})
-    before = round(window[0] * fs)
     bunch.update(
         patient=np.where(bunch.record == "202", "201", bunch.record),
         target_names=["N", "S", "V", "F", "Q"],
@@ -231,12 +232,12 @@ def _check_records(subset, paced):
                 f"'subset' must be 'all', 'DS1', 'DS2' or a list of record names. Got {subset!r}."
             )
         return [name for name in _SUBSETS[subset] if paced or name not in _PACED]
-    records = [str(name) for name in subset]
+    records = [str(name) for name in subset] if np.iterable(subset) else []
     unknown = sorted(set(records) - set(_SUBSETS["all"]))
-    if unknown or not records:
+    if unknown or not records or len(set(records)) < len(records):
         raise ValueError(
-            "'subset' must name records of the database, such as '100'. "
-            f"Got {unknown or 'an empty list'}."
+            "'subset' must be a list of names of records of the database, such as '100', each "
+            f"once. Got {unknown or subset!r}."
         )
     return records
 
@@ -281,7 +282,7 @@ def _find_records(data_home, records, download_if_missing):
     for name in missing:
         _download(name, folder)
     for name in sorted(set(names) - set(missing)):
-        _check_content(folder / name, (folder / name).read_bytes())
+        _check_content(name, folder / name, (folder / name).read_bytes())
     return folder
 
 
@@ -295,7 +296,7 @@ def _download(name, folder):
         raise OSError(
             f"{url} could not be downloaded ({error}). Try again; what has arrived whole is kept."
         ) from error
-    _check_content(url, content)
+    _check_content(name, url, content)
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=folder, suffix=".part", delete=False) as part:
         try:
@@ -307,9 +308,8 @@ def _download(name, folder):
             raise
 
 
-def _check_content(source, content):
-    expected = _checksums()[str(source).rsplit("/", 1)[-1]]
-    if hashlib.sha256(content).hexdigest() != expected:
+def _check_content(name, source, content):
+    if hashlib.sha256(content).hexdigest() != _checksums()[name]:
         raise OSError(
             f"{source} is not the published file: its SHA-256 differs ({len(content)} bytes). "
             "It was cut off or changed; delete it if it is a file, and try again."

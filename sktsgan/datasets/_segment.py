@@ -61,15 +61,10 @@ def segment_beats(signal, peaks, *, fs, target_fs=None, window=(0.3, 0.41)):
         )
     if not np.isfinite(signal).all():
         raise ValueError("'signal' must be finite. Got NaN or infinity; cut such parts out.")
-    peaks = _check_peaks(peaks, signal.shape[-1])
-    check_frequency(fs, "fs")
+    peaks = _check_peaks(peaks, signal.shape)
+    fs = check_frequency(fs, "fs")
     target_fs = fs if target_fs is None else check_frequency(target_fs, "target_fs")
-    before, after = (round(x * target_fs) if np.isfinite(x) else -1 for x in window)
-    if before < 0 or after < 0 or before + after < 2:
-        raise ValueError(
-            "'window' must be two lengths in seconds of at least two time points together. "
-            f"Got {window!r} at {target_fs} Hz."
-        )
+    before, after = check_window(window, target_fs)
     ratio = Fraction(target_fs / fs).limit_denominator(10_000)
     if ratio != 1:
         # a line through both ends is taken off meanwhile, as the filter sees zeros beyond them
@@ -104,20 +99,77 @@ def check_frequency(value, name):
     """
     if not (isinstance(value, numbers.Real) and 0 < value < np.inf):
         raise ValueError(f"'{name}' must be a frequency above 0 in Hz. Got {value!r}.")
-    return value
+    return float(value)
 
 
-def _check_peaks(peaks, n_samples):
+def check_window(window, fs):
+    """Return a window in time points, or say that it is none.
+
+    Parameters
+    ----------
+    window : tuple of float
+        Seconds before and after the peak.
+    fs : float
+        Sampling frequency in Hz.
+
+    Returns
+    -------
+    before, after : int
+        Time points.
+
+    Raises
+    ------
+    ValueError
+        If it is not two lengths, or shorter than two time points.
+    """
+    lengths = numbers_of("window", window)
+    if lengths.shape == (2,) and np.isfinite(lengths).all():
+        before, after = (round(length * fs) for length in lengths.tolist())
+        if min(before, after) >= 0 and before + after >= 2:
+            return before, after
+    raise ValueError(
+        "'window' must be two lengths in seconds of at least two time points together. "
+        f"Got {window!r} at {fs} Hz."
+    )
+
+
+def numbers_of(name, values):
+    """Return numbers as an array, or say that they are none.
+
+    Parameters
+    ----------
+    name : str
+        The argument's name.
+    values : array-like
+        Numbers.
+
+    Returns
+    -------
+    ndarray of float
+        The numbers.
+
+    Raises
+    ------
+    ValueError
+        If they are none.
+    """
+    try:
+        return np.asarray(values, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"'{name}' must be a sequence of numbers. Got {values!r}.") from error
+
+
+def _check_peaks(peaks, shape):
     peaks = np.asarray(peaks)
     if peaks.ndim != 1 or (len(peaks) and peaks.dtype.kind not in "iu"):
         raise ValueError(
             "'peaks' must be a list of whole numbers, positions in samples. "
             f"Got {peaks.dtype} of shape {peaks.shape}."
         )
-    outside = (peaks < 0) | (peaks >= n_samples)
+    outside = (peaks < 0) | (peaks >= shape[-1])
     if outside.any():
         raise ValueError(
-            f"'peaks' must lie between 0 and {n_samples - 1}, inside the recording. "
-            f"Got {peaks[outside][0]}."
+            f"'peaks' must lie between 0 and {shape[-1] - 1}, inside the recording of shape "
+            f"{shape}, whose last axis is time. Got {peaks[outside][0]}."
         )
     return peaks.astype(int)

@@ -6,7 +6,8 @@ import numpy as np
 from scipy.signal import lfilter
 from sklearn.utils import check_random_state
 
-from sktsgan.datasets._segment import check_frequency
+from sktsgan._signals import check_whole
+from sktsgan.datasets._segment import check_frequency, numbers_of
 
 # Waves P, Q, R, S, T and a late half of T: time after the R wave in s at a heart period of
 # 0.85 s, amplitude in mV, width (standard deviation) in s.
@@ -122,7 +123,7 @@ def make_heartbeats(
     >>> X.shape, sorted(set(y.tolist()))
     ((100, 128), ['F', 'N', 'S', 'V'])
     """
-    classes = list(classes)
+    classes = [] if classes is None else list(classes)
     if not classes or not set(classes) <= set(_SHARES) or len(set(classes)) < len(classes):
         raise ValueError(f"'classes' must be some of {list(_SHARES)}, each once. Got {classes}.")
     for name, value, least in (
@@ -131,7 +132,7 @@ def make_heartbeats(
         ("n_timepoints", n_timepoints, 2),
         ("n_channels", n_channels, 1),
     ):
-        _check_count(name, value, least)
+        check_whole(name, value, least)
     check_frequency(fs, "fs")
     for name, value in (("before", before), ("noise", noise)):
         if not (isinstance(value, numbers.Real) and 0 <= value < np.inf):
@@ -206,16 +207,17 @@ def make_sines(
         raise ValueError(
             f"'bands' must be pairs of frequencies, one pair for each class. Got {bands.tolist()}."
         )
-    _check_count("n_samples", n_samples, len(bands))
-    _check_count("n_timepoints", n_timepoints, 2)
+    check_whole("n_samples", n_samples, len(bands))
+    check_whole("n_timepoints", n_timepoints, 2)
     rising = (bands[:, 0] >= 0) & (bands[:, 0] <= bands[:, 1])
     if not (rising & (bands[:, 1] <= n_timepoints / 2)).all():
         raise ValueError(
             f"'bands' must be pairs that rise, from 0 to half of the {n_timepoints} time points. "
             f"Got {bands.tolist()}."
         )
-    if not 0 <= amplitude[0] <= amplitude[1] < np.inf:
-        raise ValueError(f"'amplitude' must be two numbers that rise from 0. Got {amplitude!r}.")
+    amplitude = numbers_of("amplitude", amplitude)
+    if amplitude.shape != (2,) or not 0 <= amplitude[0] <= amplitude[1] < np.inf:
+        raise ValueError(f"'amplitude' must be two numbers that rise from 0. Got {amplitude}.")
     rng = check_random_state(random_state)
     counts = _share_out(n_samples, [1.0] * len(bands) if weights is None else weights, len(bands))
     y = rng.permutation(np.repeat(np.arange(len(bands)), counts))
@@ -227,14 +229,9 @@ def make_sines(
     return (heights * np.sin(2 * np.pi * frequency * time + phase)).astype(np.float32), y
 
 
-def _check_count(name, value, least):
-    if not isinstance(value, numbers.Integral) or value < least:
-        raise ValueError(f"'{name}' must be a whole number of at least {least}. Got {value!r}.")
-
-
 def _share_out(n_samples, weights, n_classes):
     """Split n_samples by weights into whole numbers of at least 1."""
-    weights = np.asarray(weights, dtype=float)
+    weights = numbers_of("weights", weights)
     if weights.shape != (n_classes,) or not ((weights > 0) & (weights < np.inf)).all():
         raise ValueError(
             f"'weights' must be {n_classes} numbers above 0, one for each class. "

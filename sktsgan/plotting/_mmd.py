@@ -3,12 +3,12 @@
 import numpy as np
 from sklearn.utils import check_random_state
 
+from sktsgan._signals import check_whole
 from sktsgan.metrics._mmd import median_bandwidth, permuted_discrepancies
 from sktsgan.plotting._panels import (
     REAL,
     SYNTHETIC,
     PairDisplay,
-    check_whole,
     legend_above,
     make_panels,
     sets_by_class,

@@ -1,10 +1,8 @@
 """What all displays share: colours, rows by class, and where to draw."""
 
-import numbers
-
 import numpy as np
 
-from sktsgan._signals import check_labels
+from sktsgan._signals import check_labels, check_whole
 from sktsgan.metrics._rows import as_sampled, check_groups, check_pair
 
 # Okabe and Ito's blue and vermilion: told apart by the colour-blind. Of one lightness nearly, so
@@ -48,27 +46,6 @@ class PairDisplay:
     def _options_of(sampler):  # noqa: ARG004
         """Say what ``from_arrays`` is to be told that the sampler knows."""
         return {}
-
-
-def check_whole(name, value, least):
-    """Refuse what is no whole number, or too small a one.
-
-    Parameters
-    ----------
-    name : str
-        The argument's name.
-    value : object
-        What it is.
-    least : int
-        The smallest that will do.
-
-    Raises
-    ------
-    ValueError
-        If it will not.
-    """
-    if not isinstance(value, numbers.Integral) or value < least:
-        raise ValueError(f"'{name}' must be a whole number of at least {least}. Got {value!r}.")
 
 
 def check_sets(X_real, y_real, X_synthetic, y_synthetic):

@@ -3,13 +3,12 @@
 import numpy as np
 
 from sktsgan._arrays import spread_places
-from sktsgan._signals import as_signals
+from sktsgan._signals import as_signals, check_whole
 from sktsgan.plotting._panels import (
     REAL,
     SYNTHETIC,
     PairDisplay,
     check_sets,
-    check_whole,
     legend_above,
     make_panels,
 )
