@@ -48,7 +48,7 @@ print(f"{sampler.n_iter_} iterations; kept: {sampler.best_iter_}, MMD^2 {-sample
 # The losses show whether the two networks keep each other in balance. Here the generator's falls as
 # the beats get better, but each loss depends on how good the opponent is, so neither says how good
 # the beats are, nor when to stop. The MMD is what to look at. Where it still falls at the end,
-# train longer. It is measured on few beats of the rare classes, so small ups and downs mean nothing.
+# train longer. It is measured on few beats of the rare classes: small ups and downs mean nothing.
 #
 # The figures are those of a skorch history.
 

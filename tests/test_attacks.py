@@ -9,6 +9,7 @@ from imblearn.over_sampling import SMOTE, RandomOverSampler
 from scipy.spatial.distance import cdist
 
 from sktsgan.metrics import (
+    _attacks,
     discriminator_scores,
     membership_inference_auc,
     memorization_ratio,
@@ -264,3 +265,62 @@ def test_bad_input(call, message):
 def test_a_sampler_that_drops_rows_is_refused(beats):
     with pytest.raises(ValueError, match="'sampler' must put the original rows first. SMOTEENN"):
         train_shadows(SMOTEENN(random_state=0), *beats)
+
+
+def test_intervals_are_of_95_percent(sets):
+    fresh = sets[2]
+    is_member = np.arange(100) < 50
+    weights = [
+        _attacks._bootstrap_weights(np.arange(100), is_member, np.random.RandomState(i))
+        for i in range(40)
+    ]
+    scores = np.concatenate([fresh[:50, 0] + 0.5, fresh[50:100, 0]])
+    row = _attacks._judge(is_member, scores, weights)
+    draws = [_attacks._figures(is_member, scores, own)["auc"] for own in weights]
+    assert (row["auc_low"], row["auc_high"]) == pytest.approx(np.quantile(draws, [0.025, 0.975]))
+
+
+@pytest.mark.parametrize("n_others", [99, 100])
+def test_a_rate_takes_as_many_non_members_as_it_divides(rng, n_others):
+    X = rng.normal(size=(300, 3))
+    row = privacy_report(X[:50], X[100 : 100 + n_others], X[:50], n_bootstraps=1).attacks.loc[
+        "distance"
+    ]
+    assert row["tpr_at_1%"] == pytest.approx(1.0 if n_others == 100 else np.nan, nan_ok=True)
+
+
+def test_rates_are_their_names(rng):
+    scores = rng.normal(size=1000), rng.normal(size=2000)
+    X = rng.normal(size=(3000, 2))
+    row = privacy_report(X[:1000], X[1000:], X[:3], scores=scores, n_bootstraps=1).attacks.loc[
+        "discriminator"
+    ]
+    for name, n_false in (("1%", 20), ("0.1%", 2)):
+        limit = np.sort(scores[1])[-n_false - 1]
+        assert row[f"tpr_at_{name}"] == pytest.approx((scores[0] > limit).mean())
+
+
+def test_shadows_leave_the_sampler_alone_and_have_seeds_of_their_own(beats):
+    X, y = beats
+    sampler = SMOTE(random_state=5)
+    first, again, other = (
+        train_shadows(sampler, X, y, n_shadows=2, random_state=s) for s in (0, 0, 1)
+    )
+    assert sampler.random_state == 5
+    assert not hasattr(sampler, "sampling_strategy_")
+    for one, two in zip(first, again, strict=True):
+        np.testing.assert_array_equal(one.X_synthetic, two.X_synthetic)
+    assert not np.array_equal(first[0].X_members, other[0].X_members)
+
+
+def test_copies_are_seeded(beats):
+    X, y = beats
+    seeds = []
+
+    class Seeded(SMOTE):
+        def fit_resample(self, X, y):
+            seeds.append(self.random_state)
+            return super().fit_resample(X, y)
+
+    train_shadows(Seeded(random_state=5), X, y, n_shadows=2)
+    assert len({5, *seeds}) == 3

@@ -9,12 +9,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from imblearn.pipeline import Pipeline
-from scipy.spatial.distance import cdist
+from scipy.spatial.distance import cdist, pdist
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from sktsgan.datasets import fetch_mitbih
 from sktsgan.metrics import (
+    _evaluate,
     classifier_two_sample_score,
     density_coverage,
     evaluate_sampler,
@@ -530,3 +531,83 @@ def test_evaluate_sampler_bad_input(trained, beats):
         evaluate_sampler(trained, X, y, X_train=X)
     with pytest.raises(ValueError, match="'y' must be one for each row of X"):
         evaluate_sampler(trained, X, y[:-1])
+
+
+def test_the_bandwidth_of_a_permutation_test_is_that_of_both_sets(rng):
+    X, Y = rng.normal(size=(30, 4)), rng.normal(2, 3, size=(20, 4))
+    both = float(np.median(pdist(np.concatenate([X, Y]))))
+    ours = mmd_permutation_test(X, Y, n_permutations=1).statistic
+    assert ours == pytest.approx(maximum_mean_discrepancy(X, Y, bandwidth=both), abs=1e-6)
+    assert ours == pytest.approx(mmd_permutation_test(Y, X, n_permutations=1).statistic, abs=1e-6)
+
+
+def test_the_estimator_is_left_as_it_is(rng):
+    X, y = rng.normal(size=(20, 3)), np.arange(20) % 2
+    model = LogisticRegression()
+    train_synthetic_test_real_score(X, y, X, y, estimator=model)
+    classifier_two_sample_score(X, X + 1, estimator=model)
+    assert not hasattr(model, "coef_")
+
+
+class Repeats:
+    """Gives the rows of a class again, as they are."""
+
+    def __init__(self, X, y):
+        self.X, self.y = X, y
+
+    def sample(self, y, random_state):
+        return self.X[self.y == y[0]][: len(y)], y
+
+
+def test_figures_are_those_of_the_rows_of_each_class(rng, monkeypatch):
+    y = np.arange(80) % 2
+    X, X_train = rng.normal(size=(2, 80, 3)) + 9 * y[:, None]
+    new = Repeats(rng.normal(size=(80, 3)) + 9.3 * y[:, None], y)
+    monkeypatch.setattr(_evaluate, "classifier_two_sample_score", lambda *a, **k: 0.5)
+    table = evaluate_sampler(new, X, y, X_train=X_train, y_train=y, n_permutations=1)
+    for label in (0, 1):
+        real, seen, made = (A[y == label] for A in (X, X_train, new.X))
+        row = table.loc[label]
+        assert row["mmd"] == maximum_mean_discrepancy(real, made)
+        assert (row["density"], row["coverage"]) == density_coverage(real, made)
+        assert row["memorization_ratio"] == memorization_ratio(seen, made, X_held_out=real)
+
+
+def test_real_rows_change_sides_by_patient(rng, monkeypatch):
+    monkeypatch.setattr(_evaluate, "classifier_two_sample_score", lambda *a, **k: 0.5)
+    patients = np.repeat(np.arange(6), 20)
+    X = rng.normal(size=(6, 4))[patients] + 0.1 * rng.normal(size=(120, 4))
+    new = Repeats(
+        rng.normal(size=(6, 4))[patients] + 0.1 * rng.normal(size=(120, 4)), np.zeros(120)
+    )
+    p = [
+        evaluate_sampler(new, X, np.zeros(120), groups=groups, n_permutations=99)["p"].iloc[0]
+        for groups in (None, patients)
+    ]
+    assert p[0] == 0.01
+    assert p[1] > 0.02
+
+
+def test_near_copies_show_where_few_rows_were_held_out(rng):
+    train, held_out = rng.normal(size=(600, 8)), rng.normal(size=(60, 8))
+    near = train[:300] + 0.01 * rng.normal(size=(300, 8))
+    assert memorization_ratio(train, near, X_held_out=held_out) < 0.1
+
+
+def test_rows_that_are_there_twice_count_once(rng):
+    train, held_out, new = (rng.normal(size=(n, 4)) for n in (100, 40, 50))
+    expected = memorization_ratio(train, new, X_held_out=held_out)
+    for times in (2, 5):
+        X = np.repeat(train, times, axis=0)
+        assert memorization_ratio(X, new, X_held_out=held_out) == pytest.approx(expected, rel=0.1)
+    H = np.repeat(held_out, 3, axis=0)
+    assert memorization_ratio(train, new, X_held_out=H) == pytest.approx(expected, rel=0.1)
+
+
+def test_folds_are_seeded(rng):
+    X, Y = rng.normal(size=(2, 30, 3))
+    scores = [
+        classifier_two_sample_score(X, Y, estimator=LogisticRegression(), random_state=s)
+        for s in (0, 0, 1)
+    ]
+    assert scores[0] == scores[1] != scores[2]

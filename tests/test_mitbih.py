@@ -252,3 +252,12 @@ def test_two_records_of_one_person(records):
     assert np.unique(beats.record).tolist() == ["200", "201", "202"]
     assert np.unique(beats.patient).tolist() == ["200", "201"]
     assert (beats.patient[beats.record == "202"] == "201").all()
+
+
+def test_the_other_lead(records):
+    import wfdb
+
+    published = wfdb.rdrecord(str(records / "mitdb" / "114"))
+    other = 1 - published.sig_name.index("MLII")
+    signal = _mitbih._read_record(records / "mitdb", "114", 2)[0]
+    np.testing.assert_array_equal(signal[1], published.p_signal[:, other])

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import pdist
 from sklearn.metrics.pairwise import rbf_kernel
 
-from sktsgan.metrics import maximum_mean_discrepancy
+from sktsgan.metrics import _mmd, maximum_mean_discrepancy
 from sktsgan.metrics._mmd import median_bandwidth
 
 
@@ -137,3 +137,29 @@ def test_bandwidth_of_degenerate_sets():
 def test_bad_input(X, Y, options, message):
     with pytest.raises(ValueError, match=message):
         maximum_mean_discrepancy(X, Y, **options)
+
+
+def test_value_and_error_of_blocks_against_numpy(rng):
+    X, Y = rng.normal(size=(2, 20, 3))
+    value, error = maximum_mean_discrepancy(
+        X, Y, bandwidth=2.0, estimator="blocks", return_standard_error=True
+    )
+    order = np.random.default_rng(0)
+    orders = [order.permutation(20) for _ in range(2)]
+    values = [
+        maximum_mean_discrepancy(
+            *(A[np.sort(o[i::10])] for A, o in zip((X, Y), orders, strict=True)), bandwidth=2.0
+        )
+        for i in range(10)
+    ]
+    assert value == pytest.approx(np.mean(values))
+    assert error == pytest.approx(np.std(values, ddof=1) / 10**0.5)
+
+
+@pytest.mark.parametrize("sizes", [(4, 4), (9, 4), (4, 9)])
+def test_exact_up_to_the_size_that_is_documented(rng, monkeypatch, sizes):
+    assert _mmd._MAX_EXACT == 20_000
+    monkeypatch.setattr(_mmd, "_MAX_EXACT", 4)
+    X, Y = (rng.normal(size=(n, 3)) for n in sizes)
+    error = maximum_mean_discrepancy(X, Y, return_standard_error=True).standard_error
+    assert (error == 0) == (max(sizes) <= 4)

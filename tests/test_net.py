@@ -14,10 +14,11 @@ import torch
 from torch.utils import backend_registration
 
 from sktsgan import _net
-from sktsgan._net import AdversarialNet, BalancedBatches, ScaledRows
+from sktsgan._net import AdversarialNet, BalancedBatches, BestByMMD, ScaledRows
 from sktsgan._signals import SignalScaler
 from sktsgan._threads import fixed_order, side_by_side
 from sktsgan.losses import relativistic, wasserstein
+from sktsgan.metrics import maximum_mean_discrepancy
 from sktsgan.networks import ConvDiscriminator, LSTMGenerator
 
 
@@ -251,3 +252,50 @@ def test_a_step_waits_for_no_card():
     script = Path(__file__).parent / "scripts" / "card.py"
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_real_and_synthetic_rows_are_jittered_alike(net):
+    ours, batch = net(augmentation=1.0)
+    ours._augmented = lambda X: X + 100
+    seen = []
+    ours.discriminator_.register_forward_pre_hook(lambda _, args: seen.append(args[0].min().item()))
+    ours.train_step(batch)
+    assert len(seen) == 4  # real and synthetic, in the step of each network
+    assert min(seen) > 50
+
+
+def test_amplitude_and_offset_are_jittered_each_by_itself(net):
+    ours, _ = net(augmentation=0.5)
+    low, high = ours._augmented(torch.tensor([[[0.0, 1.0]]]).repeat(4000, 1, 1)).squeeze(1).T
+    offset, gain = low.abs() > 0, (high - low - 1).abs() > 1e-6
+    for chosen, share in ((offset, 0.5), (gain, 0.5), (offset & gain, 0.25)):
+        assert chosen.float().mean().item() == pytest.approx(share, abs=0.04)
+
+
+def test_rows_are_drawn_from_the_average(net):
+    ours, (_, y) = net()
+    z = ours.noise(8)
+    before = ours.generate(z, y)
+    for parameter in ours.module_.parameters():
+        parameter.data.fill_(np.nan)
+    np.testing.assert_array_equal(ours.generate(z, y), before)
+
+
+def test_held_out_mmd_is_the_mean_weighted_by_the_root_of_the_rows(net, rng):
+    ours, _ = net()
+    held_out = {0: rng.normal(size=(4, 1, 16)), 1: 2 + rng.normal(size=(64, 1, 16))}
+    best = BestByMMD(held_out)
+    best.on_train_begin(ours)
+    values = [
+        maximum_mean_discrepancy(X, ours.generate(best.noise_, torch.full((500,), label)))
+        for label, X in held_out.items()
+    ]
+    for _ in range(2):  # the same noise in each epoch
+        assert best._measure(ours) == pytest.approx((2 * values[0] + 8 * values[1]) / 10)
+
+
+def test_dropout_is_off_where_rows_are_drawn(net):
+    ours, (_, y) = net()
+    ours.average_.head = torch.nn.Sequential(torch.nn.Dropout(0.5), ours.average_.head).train()
+    z = ours.noise(8)
+    np.testing.assert_array_equal(ours.generate(z, y), ours.generate(z, y))

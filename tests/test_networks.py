@@ -118,3 +118,21 @@ def test_minibatch_discrimination_of_one_row_and_of_equal_rows():
     different = layer(torch.randn(5, 8))
     assert (different < 1).all()
     assert (different > 0).all()
+
+
+def test_max_pooling_is_three_wide():
+    (block,) = ConvDiscriminator(1, 9, 1, channels=(4,), kernel_size=3, downsample="max").blocks
+    X = torch.randn(2, 1, 9)
+    before = torch.relu(block[0](X))
+    expected = [before[..., max(2 * i - 1, 0) : 2 * i + 2].amax(2) for i in range(5)]
+    torch.testing.assert_close(block(X), torch.stack(expected, dim=2))
+
+
+@pytest.mark.parametrize("network", [LSTMGenerator, ConvDiscriminator])
+def test_every_weight_takes_part(network):
+    network = network(1, 32, 3)
+    X = torch.randn(6, getattr(network, "latent_size", 32))
+    X = X if isinstance(network, LSTMGenerator) else X[:, None]
+    network(X, torch.arange(6) % 3).square().sum().backward()
+    for name, parameter in network.named_parameters():
+        assert (parameter.grad != 0).any(), name

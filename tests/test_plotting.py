@@ -17,6 +17,7 @@ from skorch.callbacks import Callback
 
 from sktsgan.datasets import make_heartbeats
 from sktsgan.metrics import maximum_mean_discrepancy, mmd_permutation_test
+from sktsgan.metrics._mmd import median_bandwidth, permuted_discrepancies
 from sktsgan.plotting import EmbeddingDisplay, MMDDisplay, SignalDisplay, TrainingCurveDisplay
 
 BASELINES = Path(__file__).parent / "baselines"
@@ -403,3 +404,43 @@ def test_labels_of_two_kinds_or_missing(beats):
     missing[3] = None
     with pytest.raises(ValueError, match="missing in row 3"):
         EmbeddingDisplay.from_arrays(X, missing, X, y)
+
+
+def test_both_columns_of_a_row_have_one_scale(beats):
+    X, y = beats
+    display = SignalDisplay.from_arrays(X, y, 5 * X, y, unit="V")
+    for row in display.ax_:
+        assert row[0].get_ylim() == row[1].get_ylim()
+        assert row[0].get_ylabel() == "amplitude (V)"
+
+
+def test_band_and_halves_are_percentiles(rng):
+    X, Y = rng.normal(size=(2, 30, 3))
+    display = MMDDisplay.from_arrays(X, [0] * 30, Y, [0] * 30, n_permutations=40)
+    rs = np.random.RandomState(0)
+    rs.permutation(30), rs.permutation(30)
+    values = permuted_discrepancies(X, Y, 40, bandwidth=median_bandwidth(X), rng=rs)
+    np.testing.assert_allclose(display.bands[0], np.percentile(values[1:], [5, 95]))
+
+
+def test_shares_of_variance(rng):
+    X = rng.normal(size=(400, 2)) * [3, 1] @ np.linalg.qr(rng.normal(size=(6, 2)))[0].T
+    y = np.zeros(200)
+    names = EmbeddingDisplay.from_arrays(X[:200], y, X[200:], y).names[0.0]
+    shares = [int(name.split("(")[1].split(" ")[0]) for name in names]
+    assert shares == pytest.approx([90, 10], abs=2)
+
+
+def test_chosen_rows_are_not_the_first(rng):
+    X, y = np.arange(100.0)[:, None] * np.ones(4), np.zeros(100)
+    display = EmbeddingDisplay.from_arrays(X, y, X, y, max_samples=10)
+    assert np.ptp(display.points_real[0.0][:, 0]) > 100  # 20 steps of 2 are 40 at most
+
+
+def test_curves_have_the_losses_that_they_name():
+    display = TrainingCurveDisplay.from_arrays(
+        [1, 2], [0.1, 0.2], [0.3, 0.4], mmd=[0.5, 0.4], best_iter=2
+    )
+    curves = {line.get_label(): list(line.get_ydata()) for line in display.ax_[0, 0].lines}
+    assert curves["discriminator"] == [0.1, 0.2]
+    assert curves["generator"] == [0.3, 0.4]

@@ -20,6 +20,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_score
 from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import MinMaxScaler
+from skorch.callbacks import Callback
 
 from sktsgan import MMDScorer, StaGANSampler
 from sktsgan.datasets import make_heartbeats
@@ -502,8 +503,6 @@ def test_networks_of_a_notebook_come_back_from_other_processes(quick, beats):
 
 
 def test_callbacks_and_progress(quick, beats, capsys):
-    from skorch.callbacks import Callback
-
     class Count(Callback):
         epochs, gradients = 0, 0
 
@@ -602,8 +601,6 @@ def test_any_batch_size(quick, beats, batch_size):
 
 
 def test_divergence_goes_back_to_the_best_weights(quick, beats):
-    from skorch.callbacks import Callback
-
     class Explode(Callback):
         def on_epoch_begin(self, net, **kwargs):
             if len(net.history) == 3:
@@ -622,8 +619,6 @@ def test_divergence_from_the_start_is_an_error(quick, beats):
 
 
 def test_ctrl_c_keeps_what_was_learned(quick, beats):
-    from skorch.callbacks import Callback
-
     class Interrupt(Callback):
         def on_batch_end(self, net, **kwargs):
             if net.n_iter_ == 5:
@@ -731,3 +726,97 @@ def test_new_rows_are_padded_and_scaled_as_real_ones(quick, params):
         assert set(runs[y_resampled[300:] == label] - 1) <= set(
             range(4, n_padded[y == label].max())
         )
+
+
+def prepared(quick, monkeypatch, X, y, **options):
+    """Fit and return the places of the rows that the net learned from, and those held out."""
+    sampler, seen = quick(**options), {}
+
+    def run(trainings):
+        ((net, dataset, _),) = trainings
+        seen.update(rows=dataset.rows, held_out=net.best_.held_out, classes=net.classes_)
+        return [net.train(dataset)]
+
+    monkeypatch.setattr(sampler, "_run", run)
+    sampler.fit(X, y)
+    return sampler, seen
+
+
+def test_rows_are_held_out_at_random_and_not_learned(quick, beats, monkeypatch):
+    X, y = beats
+    X, y = np.concatenate([X, X[:200] + 0.01]), np.concatenate([y, y[:200]])
+    order = np.argsort(y, kind="stable")
+    X, y = X[order], y[order]
+    sampler, seen = prepared(quick, monkeypatch, X, y, max_epochs=1)
+    scaled = {row.tobytes(): i for i, row in enumerate(sampler._scaled(X))}
+    counts = np.unique(y, return_counts=True)[1]
+    for label, rows in seen["held_out"].items():
+        places = np.array([scaled[row.tobytes()] for row in rows])
+        assert len(places) == int(0.1 * counts[label])
+        assert set(y[places]) == {sampler.classes_[label]}
+        assert not set(places) & set(seen["rows"].tolist())
+        assert places.max() - places.min() > len(places) * 2  # not the first ones
+    assert len(seen["rows"]) + sum(map(len, seen["held_out"].values())) == len(y)
+
+
+def test_generated_rows_are_varied(quick, beats):
+    X, y = beats
+    options = {"interpolation_fraction": 0, "sampling_strategy": {"F": 140}}
+    still, varied = (quick(variation=v, **options).fit_resample(X, y)[0][520:] for v in (1e-9, 4.0))
+    moved = np.linalg.norm(varied - still, axis=1)
+    assert (moved > 1e-3).mean() > 0.8
+
+
+def test_fractions_are_of_all_new_rows(quick):
+    sampler = quick(interpolation_fraction=0.5, replicate_fraction=0.25)
+    sampler._few_rows = {1: None}
+    assert sampler._share_out(0, 80) == (20, 40, 20)
+    assert sampler._share_out(1, 80) == (20, 60, 0)
+
+
+def test_parameters_reach_the_networks(quick, beats):
+    net = quick(generator="lstm", discriminator="max_pooling", kernel_size=3).fit(*beats).net_
+    assert not net.module_.lstm.bidirectional
+    assert isinstance(net.discriminator_.blocks[0][-1], torch.nn.MaxPool1d)
+    assert net.discriminator_.blocks[0][0].kernel_size == (3,)
+    net = quick().fit(*beats).net_
+    assert net.module_.lstm.bidirectional
+    assert net.discriminator_.blocks[0][0].kernel_size == (5,)
+    assert net.discriminator_.blocks[0][0].stride == (2,)
+
+
+def test_replicates_are_drawn_at_random(quick, beats):
+    X, y = beats
+    sampler = quick(interpolation_fraction=0, replicate_fraction=1.0, sampling_strategy={"F": 80})
+    new = sampler.fit_resample(X, y)[0][520:]
+    real = [row.tobytes() for row in X[y == "F"]]
+    places = [real.index(row.tobytes()) for row in new]
+    assert len(set(places)) < 35  # of 40, with replacement
+
+
+def test_twenty_rows_are_enough(quick, rng):
+    X = rng.normal(size=(60, 8))
+    sampler = quick().fit(X, np.repeat([0, 1], [40, 20]))
+    assert sampler.net_.classes_.tolist() == [0, 1]
+    with pytest.warns(UserWarning, match="Class 1 has 19 rows"):
+        quick().fit(X[:59], np.repeat([0, 1], [40, 19]))
+
+
+def test_one_row_is_not_held_out(quick, beats):
+    sampler = quick(validation_fraction=0.04).fit(*beats)  # 16 of N, 3 of V, 1 of F
+    assert np.isfinite(sampler.best_score_)
+
+
+class CountSteps(Callback):
+    n = 0
+
+    def on_grad_computed(self, net, **kwargs):
+        self.n += 1
+
+
+def test_steps_of_the_discriminator_and_moments_of_adam(quick, beats):
+    count = CountSteps()
+    sampler = quick(n_discriminator_steps=3, betas=(0.3, 0.7), callbacks=[count]).fit(*beats)
+    assert (sampler.n_iter_, count.n) == (6, 6 * (3 + 1))
+    for optimizer in (sampler.net_.optimizer_, sampler.net_.discriminator_optimizer_):
+        assert optimizer.param_groups[0]["betas"] == (0.3, 0.7)

@@ -204,3 +204,17 @@ def test_bad_estimators_and_rows(trained, beats):
         MMDScorer()(SMOTE(), X, y)
     with pytest.raises(ValueError, match="at least 2 rows of each class. Got 1 of class 'N'"):
         MMDScorer()(trained, X[y == "N"][:1], y[y == "N"][:1])
+
+
+def test_n_samples_of_the_scorer(rng):
+    asked = []
+
+    class Sampler:
+        def sample(self, y, random_state):
+            asked.append(len(y))
+            return rng.normal(size=(len(y), 3)), y
+
+    X, y = rng.normal(size=(30, 3)), np.arange(30) % 2
+    MMDScorer(n_samples=7)(Sampler(), X, y)
+    MMDScorer()(Sampler(), X, y)
+    assert asked == [7, 7, 100, 100]

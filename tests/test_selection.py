@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+from scipy.spatial.distance import cdist
 
+from sktsgan import _selection
 from sktsgan._selection import (
     Detail,
     NeighborSelection,
@@ -226,3 +228,84 @@ def test_detail_is_measured_on_all_classes_where_they_alternate(rng):
     detail = Detail(X, 0.03)
     for rows in (X[::2], X[1::2]):
         assert (rows - detail.without(rows)).var() < 0.03 * rows.var()
+
+
+def test_copy_distance_is_a_tenth_of_the_usual_one(selection):
+    nearest = np.sort(cdist(selection.X[:50], selection.X[:50]), axis=1)[:, 1]
+    assert selection.copy_distance(0) == pytest.approx(0.1 * np.median(nearest))
+
+
+def test_rows_are_kept_by_the_fourth_root_of_their_votes():
+    votes = np.arange(4) / 3
+    rows, n_right, _ = select_rows(
+        lambda n: np.column_stack([np.resize(votes, n), np.ones(n)]),
+        np.transpose,  # rows hold their votes and their distance
+        8000,
+        0.5,
+        np.random.RandomState(0),
+    )
+    counts = np.array([(rows[:n_right, 0] == vote).sum() for vote in votes])
+    np.testing.assert_allclose(counts / counts[3], votes**0.25, atol=0.03)
+
+
+def test_the_others_follow_by_votes_and_copies_last():
+    kinds = np.array([[1, 0], [0, 0], [0, 1]])  # copies with votes and without, and no copies
+    rows, n_right, n_copies = select_rows(
+        lambda n: np.resize(kinds, (n, 2)), np.transpose, 100, 0.5, np.random.RandomState(0)
+    )
+    assert (n_right, n_copies) == (0, 53)
+    np.testing.assert_array_equal(rows, np.repeat(kinds[[2, 0, 1]], [47, 47, 6], axis=0))
+
+
+@pytest.mark.parametrize(("n_rows", "n_partners"), [(40, 5), (2000, 10)])
+def test_variation_against_loops(rng, n_rows, n_partners):
+    X, row = rng.normal(size=(n_rows, 3)), rng.normal(size=(1, 3))
+    expected = set()
+    for donor in np.argsort(cdist(row, X)[0])[:5]:
+        for partner in np.argsort(cdist(X[[donor]], X)[0])[1 : n_partners + 1]:
+            difference = np.round(X[partner] - X[donor], 9)
+            expected |= {tuple(difference), tuple(-difference)}
+    drawn = Variation(X, np.random.RandomState(0)).draw(
+        np.repeat(row, 5000, axis=0), np.random.RandomState(1)
+    )
+    assert {tuple(d) for d in np.round(drawn, 9)} == expected
+
+
+def test_rows_start_as_often_as_evens_out(rng):
+    X = rng.normal(size=(50, 4))
+    X[-1] = 1000  # nobody's neighbour
+    neighbors = nearest_within(X)
+    rows = interpolate_rows(X, 20_000, np.random.RandomState(0), neighbors)
+    expected = _even_starts(neighbors)[-1]
+    assert expected > 2 / 50
+    assert (np.abs(rows).max(axis=1) > 20).mean() == pytest.approx(expected, rel=0.1)
+
+
+def test_few_of_many_donors_are_of_all_kinds(rng, monkeypatch):
+    monkeypatch.setattr(_selection, "_MAX_DONORS", 40)
+    X, cloud = clouds(rng)
+    kept = Variation(X, np.random.RandomState(0)).X
+    assert len(kept) == 40
+    assert set(cloud[cdist(kept, X).argmin(axis=1)]) == {0, 1, 2}
+
+
+def test_detail_is_measured_on_all_rows_where_classes_are_sorted(rng):
+    X = 0.01 * rng.normal(size=(8000, 6))
+    X[:6000, 0] += rng.normal(size=6000)
+    X[6000:, 1] += rng.normal(size=2000)
+    detail = Detail(X, 0.03)
+    for rows in (X[:6000], X[6000:]):
+        assert (rows - detail.without(rows)).var() < 0.03 * rows.var()
+
+
+def test_detail_is_that_of_one_of_five(rng):
+    X = 0.01 * rng.normal(size=(100, 20))
+    X[:, 0] = rng.normal(size=100)
+    detail = Detail(X, 0.03)
+    given = detail.give(np.zeros((500, 20)), X, np.random.RandomState(0))
+    own = X - detail.without(X)
+    near = np.argsort(
+        np.linalg.norm(detail.without(X) - detail.without(np.zeros((1, 20))), axis=1)
+    )[:5]
+    lent = cdist(given - detail.without(given), own).argmin(axis=1)
+    assert set(lent) == set(near)

@@ -81,3 +81,14 @@ def test_in_parts_as_in_one(monkeypatch, rng):
     X[37, 1, 3] = np.nan
     with pytest.raises(ValueError, match="Row 37 is the first with NaN, at value 10"):
         check_finite(X)
+
+
+@pytest.mark.parametrize("name", ["float16", "float32"])
+def test_numbers_too_large_for_a_type(name):
+    low, high = as_type(np.array([-1e300, 1e300]), np.dtype(name)).astype(name)
+    assert (low, high) == (np.finfo(name).min, np.finfo(name).max)
+
+
+def test_first_row_of_a_part():
+    with pytest.raises(ValueError, match="Row 12 is the first with inf, at value 1"):
+        check_finite(np.array([[0, 0], [0, 0], [0, np.inf]]), first=10)

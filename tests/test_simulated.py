@@ -142,3 +142,71 @@ def test_bad_amplitudes(amplitude):
 def test_bad_bands(bands):
     with pytest.raises(ValueError, match="'bands' must be pairs .* Got"):
         make_sines(bands=bands)
+
+
+def test_p_waves_and_spikes():
+    X, y = make_heartbeats(900, classes="NSQ", weights=[1, 1, 1], noise=0, random_state=0)
+    time = np.arange(128) / 180 - 0.3
+
+    def slope(label, start, stop):
+        return np.abs(np.diff(X[y == label][:, (start <= time) & (time < stop)], axis=1)).max(
+            axis=1
+        )
+
+    assert np.median(slope("Q", -0.13, -0.09)) > 5 * np.median(slope("N", -0.13, -0.09))
+    p = X[:, (time > -0.2) & (time < -0.12)].max(axis=1) - X[
+        :, (time > -0.09) & (time < -0.07)
+    ].mean(axis=1)
+    assert np.median(p[y == "S"]) < 0.5 * np.median(p[y == "N"])
+
+
+def test_noise_is_what_it_says():
+    quiet, noisy = (make_heartbeats(200, noise=s, random_state=0)[0] for s in (0, 0.5))
+    assert (noisy - quiet).std() == pytest.approx(0.5, rel=0.02)
+
+
+@pytest.mark.parametrize("before", [0.1, 0.4])
+def test_the_window_begins_before_the_r_wave(before):
+    X, _ = make_heartbeats(100, classes="N", before=before, random_state=0)
+    assert np.abs(X[:, : round((before + 0.1) * 180)].argmax(axis=1) / 180 - before).max() < 0.02
+
+
+def test_sampling_frequency():
+    fine, _ = make_heartbeats(50, noise=0, fs=720, n_timepoints=512, random_state=0)
+    coarse, _ = make_heartbeats(50, noise=0, fs=180, n_timepoints=128, random_state=0)
+    np.testing.assert_allclose(fine[:, ::4], coarse, atol=0.02)
+
+
+def test_sines_are_within_their_amplitudes():
+    X, _ = make_sines(500, bands=[(2, 3)], amplitude=(0.3, 0.9), n_timepoints=512, random_state=0)
+    heights = np.abs(X).max(axis=1)
+    assert 0.29 < heights.min() < 0.33
+    assert 0.87 < heights.max() <= 0.9
+
+
+def test_supraventricular_beats_are_premature():
+    X, y = make_heartbeats(
+        600,
+        classes="NS",
+        weights=[1, 1],
+        fs=180,
+        before=0.9,
+        n_timepoints=200,
+        noise=0,
+        random_state=0,
+    )
+    # the R wave before lies less than 0.8 periods back: within the window it is later
+    early = X[:, : round(0.75 * 180)].argmax(axis=1) / 180 - 0.9
+    assert np.median(early[y == "S"]) > np.median(early[y == "N"]) + 0.1
+
+
+@pytest.mark.parametrize("make", [make_heartbeats, make_sines])
+def test_classes_come_in_random_order(make):
+    _, y = make(
+        400,
+        **({"classes": "NV"} if make is make_heartbeats else {}),
+        weights=[1, 1],
+        random_state=0,
+    )
+    changes = (y[1:] != y[:-1]).sum()
+    assert 150 < changes < 250
