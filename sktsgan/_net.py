@@ -3,12 +3,13 @@
 import copy
 import json
 import math
+import numbers
 import warnings
 
 import numpy as np
 import torch
 from skorch import NeuralNet
-from skorch.callbacks import Callback, PassthroughScoring
+from skorch.callbacks import Callback, EarlyStopping, PassthroughScoring
 from skorch.dataset import get_len
 from skorch.history import History
 from torch.utils.data import Dataset
@@ -249,7 +250,7 @@ class AdversarialNet(NeuralNet):
 
     def check_generator(self):
         """Try the generator, which may be the user's own, on two rows."""
-        if not isinstance(getattr(self.module_, "latent_size", None), int):
+        if not isinstance(getattr(self.module_, "latent_size", None), numbers.Integral):
             raise TypeError(
                 "'generator' must build a module with an attribute 'latent_size', a whole number. "
                 f"Got {type(self.module_).__name__} without one."
@@ -278,7 +279,17 @@ class AdversarialNet(NeuralNet):
             )
 
     def initialize_criterion(self):
-        """Take the loss, a function, as it is."""
+        """Take the loss, a function, as it is; it may be the user's own, so try it."""
+        pair = self.criterion(torch.zeros(2), torch.zeros(2))
+        if not (
+            isinstance(pair, tuple | list)
+            and len(pair) == 2
+            and all(isinstance(loss, torch.Tensor) and not loss.shape for loss in pair)
+        ):
+            raise TypeError(
+                "'loss' must return the losses of discriminator and generator, two tensors without "
+                f"axes, for the scores of real and of synthetic rows. Got {pair!r} for two rows."
+            )
         self.criterion_ = self.criterion
         return self
 
@@ -671,6 +682,14 @@ def _part(tensors, name):
     }
 
 
+def _met_its_end(net):
+    """Say whether skorch's own early stop ended training, which does so as Ctrl-C does."""
+    return any(
+        isinstance(callback, EarlyStopping) and callback.misses_ == callback.patience
+        for _, callback in net.callbacks_
+    )
+
+
 class BestByMMD(Callback):
     """Follow the held-out MMD after each epoch, keep the best weights, stop when it is over.
 
@@ -727,7 +746,7 @@ class BestByMMD(Callback):
             self.best_iter_ = net.n_iter_
         if net.stopped_by_ == "diverged":
             self._report_divergence(net)
-        elif net.stopped_by_ is None and self.n_epochs_ < net.max_epochs:
+        elif net.stopped_by_ is None and self.n_epochs_ < net.max_epochs and not _met_its_end(net):
             if not net.n_iter_:
                 raise KeyboardInterrupt  # nothing was learned
             warnings.warn(

@@ -18,6 +18,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
+from skorch.callbacks import Callback
 
 from sktsgan import losses
 from sktsgan._arrays import in_memory, mapped, take
@@ -219,7 +220,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         to be known without the rows; a private training needs them.
     warm_start : bool, default=False
         True goes on from the weights of the last ``fit`` or ``fit_resample``, which must have had
-        the same classes and shapes, instead of from new ones.
+        all classes and the same shapes, instead of from new ones.
     checkpoint : str or path-like, default=None
         Folder in which training is written down after each epoch. A ``fit`` or ``fit_resample`` on
         the same rows and with the same parameters that finds it there goes on, and ends with the
@@ -812,6 +813,21 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
                 "'checkpoint' must be None with 'warm_start' or 'partial_fit', which go on from "
                 f"weights of their own. Got {self.checkpoint!r}."
             )
+        for name in ("generator", "discriminator"):
+            if isinstance(getattr(self, name), torch.nn.Module):
+                raise TypeError(
+                    f"'{name}' must be a name or what builds a module, such as its class. Got a "
+                    f"{type(getattr(self, name)).__name__} that is built already."
+                )
+        for callback in self.callbacks or ():
+            own = callback[1] if isinstance(callback, tuple) and len(callback) == 2 else callback
+            if not isinstance(own, Callback) and not (
+                isinstance(own, type) and issubclass(own, Callback)
+            ):
+                raise TypeError(
+                    "'callbacks' must be a list of skorch callbacks, or of names and callbacks. "
+                    f"Got {callback!r}."
+                )
         channels = self.discriminator_channels
         if not channels or not all(
             isinstance(width, numbers.Integral) and width > 0 for width in channels
@@ -931,7 +947,9 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
                 "X must have the channels and timepoints of the first call, "
                 f"{self._signal_shape}. Got {signals.shape[1:]}."
             )
-        advice = "; name all that will come in 'classes'"
+        advice = "; name all that will come in 'classes' of 'partial_fit'"
+        if self.warm_start:
+            advice = "; set 'warm_start=False' to begin anew"
         return self._find_labels(y, self.classes_, "classes of the first call", advice)
 
     def _with_few_rows(self, signals, labels):

@@ -125,15 +125,16 @@ def test_a_step_is_the_plain_one(net, criterion, gradient_penalty, in_order):
             torch.testing.assert_close(parameter.grad, gradient, rtol=1e-4, atol=1e-6)
 
 
-def test_the_average_follows(net):
+@pytest.mark.parametrize(("n_steps_before", "decay"), [(0, 0.1), (1000, 0.5)])
+def test_the_average_follows(net, n_steps_before, decay):
     ours, batch = net(ema_decay=0.5)
+    ours.n_iter_ = n_steps_before  # the first decay is the warm-up's, 1/10
     start = copy.deepcopy(ours.average_)
     ours.train_step(batch)
-    # the first decay is the warm-up's, 1/10
     for before, now, average in zip(
         start.parameters(), ours.module_.parameters(), ours.average_.parameters(), strict=True
     ):
-        torch.testing.assert_close(average, 0.1 * before + 0.9 * now)
+        torch.testing.assert_close(average, decay * before + (1 - decay) * now)
     assert not any(p.requires_grad for p in ours.average_.parameters())
 
 

@@ -20,7 +20,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_score
 from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import MinMaxScaler
-from skorch.callbacks import Callback
+from skorch.callbacks import Callback, EarlyStopping
 
 from sktsgan import MMDScorer, StaGANSampler
 from sktsgan.datasets import make_heartbeats
@@ -820,3 +820,37 @@ def test_steps_of_the_discriminator_and_moments_of_adam(quick, beats):
     assert (sampler.n_iter_, count.n) == (6, 6 * (3 + 1))
     for optimizer in (sampler.net_.optimizer_, sampler.net_.discriminator_optimizer_):
         assert optimizer.param_groups[0]["betas"] == (0.3, 0.7)
+
+
+def test_an_early_stop_of_skorch_is_no_interruption(quick, beats):
+    """Warnings are errors."""
+    stop = EarlyStopping(monitor="generator_loss", patience=1, lower_is_better=False, threshold=9)
+    assert quick(max_epochs=9, callbacks=[stop]).fit(*beats).n_iter_ == 6
+
+
+def one_loss(real, fake):
+    return (real - fake).mean()
+
+
+def losses_of_rows(real, fake):
+    return real - fake, fake - real
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"generator": LSTMGenerator(1, 64, 3)}, "'generator' must be .* Got a LSTMGenerator that"),
+        ({"discriminator": ConvDiscriminator(1, 64, 3)}, "'discriminator' must be .* its class"),
+        ({"loss": torch.nn.BCEWithLogitsLoss()}, "'loss' must return .* Got tensor"),
+        ({"loss": one_loss}, "'loss' must return the losses of discriminator and generator"),
+        ({"loss": losses_of_rows}, "'loss' must return .* two tensors without axes"),
+        (
+            {"callbacks": ["progress"]},
+            "'callbacks' must be a list of skorch callbacks.* 'progress'",
+        ),
+        ({"callbacks": [("a", 1, 2)]}, "'callbacks' must be a list of skorch callbacks"),
+    ],
+)
+def test_parts_of_ones_own_that_cannot_work(quick, beats, params, message):
+    with pytest.raises(TypeError, match=message):
+        quick(**params).fit(*beats)
