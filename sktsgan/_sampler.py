@@ -160,7 +160,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         Epochs of training at most.
     steps_per_epoch : int or None, default=100
         Generator steps of an epoch, after which the held-out MMD is measured. None means one
-        pass over as many rows as there are.
+        pass over as many rows as there are (with `dp_epsilon`, one for each discriminator step).
     batch_size : int, default=64
         Rows of a batch, classes in equal shares; where several processes train together, that of
         each of them.

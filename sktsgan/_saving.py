@@ -268,7 +268,12 @@ class SavingMixin:
         name = "all" if self.conditioning == "shared" else own[0]
         path = folder / f"{name}.safetensors"
         if not processes.rank:
-            folder.mkdir(parents=True, exist_ok=True)
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except FileExistsError as error:
+                raise ValueError(
+                    f"'checkpoint' must be a folder. {folder} is a file; name another place."
+                ) from error
             _store.remove_remains(path)
         run = {
             "parameters": {

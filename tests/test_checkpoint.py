@@ -161,6 +161,13 @@ def test_a_file_that_lacks_something(quick, beats, tmp_path, what):
         quick(checkpoint=tmp_path, max_epochs=1).fit(*beats)
 
 
+def test_a_file_is_no_folder(quick, beats, tmp_path):
+    path = tmp_path / "file"
+    path.touch()
+    with pytest.raises(ValueError, match="'checkpoint' must be a folder. .*file is a file"):
+        quick(checkpoint=path).fit(*beats)
+
+
 def test_not_from_a_file_of_save(quick, beats, tmp_path):
     quick().fit(*beats).save(tmp_path / "all.safetensors")
     with pytest.raises(ValueError, match="'checkpoint' must be a folder of checkpoints"):

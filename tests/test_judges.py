@@ -504,6 +504,25 @@ def test_with_few_groups_ties_count():
         assert test.p_value > 0.05
 
 
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda X, y: density_coverage(X, X, n_neighbors=2.5),
+            "'n_neighbors' must be a whole .* 2.5",
+        ),
+        (lambda X, y: classifier_two_sample_score(X, X, cv=1), "'cv' must be a whole number of at"),
+        (
+            lambda X, y: train_synthetic_test_real_score(X, np.where(y == "N", None, y), X, y),
+            "'y' must have a label for each row",
+        ),
+    ],
+)
+def test_numbers_and_labels_that_cannot_be(beats, call, message):
+    with pytest.raises(ValueError, match=message):
+        call(*beats)
+
+
 def test_evaluate_sampler_in_a_pipeline(quick, beats):
     X, y = beats
     model = Pipeline([("scale", StandardScaler()), ("gan", quick())]).fit(X, y)

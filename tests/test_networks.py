@@ -136,3 +136,16 @@ def test_every_weight_takes_part(network):
     network(X, torch.arange(6) % 3).square().sum().backward()
     for name, parameter in network.named_parameters():
         assert (parameter.grad != 0).any(), name
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: ConvDiscriminator(1, 32, 2, downsample="avg"), "'downsample' must be .* 'avg'"),
+        (lambda: LSTMGenerator(1, 32, 2, samples_per_step=0), "'samples_per_step' must be a whole"),
+        (lambda: LSTMGenerator(1, 32, 2, latent_dim=-1), "'latent_dim' must be a whole number"),
+    ],
+)
+def test_sizes_that_cannot_be(build, message):
+    with pytest.raises(ValueError, match=message):
+        build()

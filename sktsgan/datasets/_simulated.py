@@ -76,8 +76,8 @@ def make_heartbeats(
     n_patients : int, default=20
         Number of patients, of whom each may have beats of each class.
     n_timepoints : int, default=128
-        Time points of a beat. Three beats are simulated, so that a window of more than two
-        seconds ends in a flat line.
+        Time points of a beat. Three beats are simulated, so that a window of nearly two seconds
+        or more ends in a flat line.
     fs : float, default=180
         Sampling frequency in Hz.
     before : float, default=0.3

@@ -1,5 +1,6 @@
 """Judges of synthetic signals beside the MMD: neighbours, classifiers, copies."""
 
+import numbers
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils import check_random_state
 
 from sktsgan._arrays import first_of_each
+from sktsgan._signals import check_labels, check_whole
 from sktsgan.metrics._rows import as_tensor, check_groups, check_pair
 
 
@@ -77,10 +79,10 @@ def density_coverage(X_real, X_synthetic, *, n_neighbors=5):
     True
     """
     X_real, X_synthetic = _check_pair(X_real, X_synthetic)
-    if not 1 <= n_neighbors < len(X_real):
+    if not (isinstance(n_neighbors, numbers.Integral) and 1 <= n_neighbors < len(X_real)):
         raise ValueError(
-            f"'n_neighbors' must be at least 1 and below the {len(X_real)} real rows. "
-            f"Got {n_neighbors!r}."
+            "'n_neighbors' must be a whole number of at least 1 and below the "
+            f"{len(X_real)} real rows. Got {n_neighbors!r}."
         )
     X_real, X_synthetic = centred(X_real, X_synthetic)
     # the first is the row itself; a row on the edge of a ball, as a copy may be, lies in it
@@ -145,6 +147,7 @@ def classifier_two_sample_score(X_real, X_synthetic, *, estimator=None, cv=5, ra
     >>> classifier_two_sample_score(X_real, X_same + 2) > 0.95
     True
     """
+    check_whole("cv", cv, 2)
     X_real, X_synthetic = _check_pair(X_real, X_synthetic, min_rows=cv)
     rng = check_random_state(random_state)
     if estimator is None:
@@ -216,8 +219,11 @@ def train_synthetic_test_real_score(
     """
     X_real, X_synthetic = _check_pair(X_real, X_synthetic)
     sides = [
-        (X_synthetic, check_groups(y_synthetic, len(X_synthetic), "X_synthetic", "y_synthetic")),
-        (X_real, check_groups(y_real, len(X_real), "X_real", "y_real")),
+        (X, check_groups(check_labels(y), len(X), *names))
+        for X, y, *names in (
+            (X_synthetic, y_synthetic, "X_synthetic", "y_synthetic"),
+            (X_real, y_real, "X_real", "y_real"),
+        )
     ]
     (X_train, y_train), (X_test, y_test) = sides[::-1] if reverse else sides
     estimator = _forest(check_random_state(random_state)) if estimator is None else clone(estimator)

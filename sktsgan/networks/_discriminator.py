@@ -41,7 +41,7 @@ class ConvDiscriminator(nn.Module):
     Raises
     ------
     ValueError
-        If `kernel_size` is even.
+        If `kernel_size` is even, or `downsample` has no such value.
 
     References
     ----------
@@ -72,6 +72,8 @@ class ConvDiscriminator(nn.Module):
         super().__init__()
         if kernel_size % 2 == 0:
             raise ValueError(f"'kernel_size' must be odd. Got {kernel_size}.")
+        if downsample not in ("stride", "max"):
+            raise ValueError(f"'downsample' must be 'stride' or 'max'. Got {downsample!r}.")
         widths = [n_channels, *channels]
         self.blocks = nn.Sequential(
             *(_block(n_in, n_out, kernel_size, downsample) for n_in, n_out in pairwise(widths))

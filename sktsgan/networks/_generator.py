@@ -5,6 +5,8 @@ import math
 import torch
 from torch import nn
 
+from sktsgan._signals import check_whole
+
 
 class LSTMGenerator(nn.Module):
     """Turn noise and classes into signals with a one- or two-directional LSTM.
@@ -50,7 +52,7 @@ class LSTMGenerator(nn.Module):
     Raises
     ------
     ValueError
-        If there is no noise at all.
+        If there is no noise at all, or a size has no such value.
 
     Examples
     --------
@@ -77,6 +79,9 @@ class LSTMGenerator(nn.Module):
         head_channels=16,
     ):
         super().__init__()
+        for name, size in (("latent_dim", latent_dim), ("noise_dim", noise_dim)):
+            check_whole(name, size, 0)
+        check_whole("samples_per_step", samples_per_step)
         if not latent_dim + noise_dim:
             raise ValueError("'latent_dim' and 'noise_dim' must not both be 0. Got 0 and 0.")
         self.n_timepoints = n_timepoints
