@@ -44,6 +44,7 @@ def main():
     tasks["real"] = [task for task in TASKS if task not in FEW + SIMULATED]
     for name, own in tasks.items():
         write(overview(complete[complete["task"].isin(own)]), folder, f"overview {name}")
+    write(by_record(chosen), folder, "inter-patient by record")
     write(against_original(chosen), folder, "original recipe")
     write(compare(chosen), folder, "wilcoxon")
     for figure in FIGURES:
@@ -118,6 +119,19 @@ def overview(table):
     for cell in failed[["task", "sampler"]].itertuples(index=False):
         pairs.loc[cell.sampler, cell.task] = "failed"
     return pairs[[task for task in TASKS if task in pairs]].fillna("not run")
+
+
+def by_record(table):
+    """Mean recall over the classes that a record has, of the four classifiers, by record."""
+    table = table[table["classifier"].isin(FOUR) & table["by record"].notna()]
+    table = table[table["sampler"].isin(["none", "class weights", "SMOTE", STAGAN])]
+    recalls = table["by record"].str.split().explode().str.split("=", expand=True)
+    if recalls.empty:
+        return recalls
+    recalls.columns = ["record", "recall"]
+    recalls = recalls.assign(sampler=table["sampler"], recall=recalls["recall"].astype(float))
+    mean = recalls.groupby(["record", "sampler"])["recall"].mean().unstack()
+    return mean[["none", "class weights", "SMOTE", STAGAN]].map("{:.2f}".format)
 
 
 def costs(table):
