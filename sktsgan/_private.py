@@ -185,9 +185,7 @@ def check_rows_apart(discriminator, shape, n_classes):
     for module in discriminator.modules():
         if isinstance(module, (_BatchNorm, MinibatchDiscrimination)):
             _refuse(type(module).__name__)
-    device = next(discriminator.parameters()).device
-    X = torch.randn(7, *shape, generator=torch.Generator().manual_seed(0)).to(device)
-    y = (torch.arange(7) % n_classes).to(device)
+    X, y = _trial_rows(discriminator, 7, shape, n_classes)
     before = copy.deepcopy(discriminator.state_dict())
     was_training = discriminator.training
     try:
@@ -238,12 +236,10 @@ def check_gradients_by_row(private, discriminator, shape, n_classes):
     ValueError
         If the gradients of a row are not those of its score, or not found.
     """
-    device = next(discriminator.parameters()).device
     parameters = [part for part in discriminator.parameters() if part.requires_grad]
     for n_rows in (3, 5):  # so that no other axis can be as long in both
-        X = torch.randn(n_rows, *shape, generator=torch.Generator().manual_seed(0)).to(device)
-        y = (torch.arange(n_rows) % n_classes).to(device)
-        of_last = torch.eye(n_rows, device=device)[-1]
+        X, y = _trial_rows(discriminator, n_rows, shape, n_classes)
+        of_last = torch.eye(n_rows, device=X.device)[-1]
         with seeded(0), _quiet():
             score = discriminator(X, y)[-1]
             gradients = torch.autograd.grad(score, parameters, allow_unused=True)
@@ -256,12 +252,18 @@ def check_gradients_by_row(private, discriminator, shape, n_classes):
         for found, gradient in zip(by_row, gradients, strict=True):
             if found is None or gradient is None:
                 _refuse_layers("a parameter that scores do not depend on")
-            expected = torch.zeros(n_rows, *gradient.shape, device=device)
+            expected = torch.zeros(n_rows, *gradient.shape, device=X.device)
             expected[-1] = gradient
             if found.shape != expected.shape or not torch.allclose(
                 found, expected, rtol=1e-3, atol=1e-4 * max(1.0, float(gradient.abs().max()))
             ):
                 _refuse_layers("a layer whose first axis is not that of the rows")
+
+
+def _trial_rows(discriminator, n_rows, shape, n_classes):
+    device = next(discriminator.parameters()).device
+    X = torch.randn(n_rows, *shape, generator=torch.Generator().manual_seed(0))
+    return X.to(device), (torch.arange(n_rows) % n_classes).to(device)
 
 
 def _refuse_layers(what, error=None):

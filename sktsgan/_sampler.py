@@ -688,7 +688,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         return X_resampled, y_resampled
 
     def _build_lenders(self, X, labels, rng):
-        """Prepare what real rows give to new ones: votes, variation, fine detail and form."""
+        """Prepare what real rows give: votes, variation, fine detail, padding and scale."""
         rows = self._scaled(X).reshape(len(X), -1)
         places = find_distinct(rows, labels)
         rows, labels = rows[places], labels[places]
@@ -707,12 +707,14 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         n_interpolated = min(round(self.interpolation_fraction * n_rows), n_new)
         return n_replicates, n_interpolated, n_new - n_interpolated
 
-    def _new_rows(self, index, n_interpolated, n_generated, judge, variation, detail, form, rng):
+    def _new_rows(
+        self, index, n_interpolated, n_generated, judge, variation, detail, preparation, rng
+    ):
         """Make rows of a class: interpolated ones, then generated ones."""
         places = np.flatnonzero(judge.y == index)
         own = judge.X[places]
         neighbors = nearest_within(own)
-        nearest = NearestNeighbors(n_neighbors=1).fit(own) if form else None
+        nearest = NearestNeighbors(n_neighbors=1).fit(own) if preparation else None
 
         def vary(X):
             return variation.vary(X, self.variation, rng) if variation else X
@@ -729,10 +731,10 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
 
         def finish(X):
             signals = self._unflattened(X)
-            if not form:
+            if not preparation:
                 return self._as_given(signals)
             like = places[nearest.kneighbors(X, return_distance=False)[:, 0]]
-            return self._as_given(signals, lambda signals: form.give(signals, like))
+            return self._as_given(signals, lambda signals: preparation.give(signals, like))
 
         parts = [
             self._select(lambda n, make=make: finish(make(n)), n_rows, index, judge, rng)
