@@ -167,7 +167,7 @@ class MMDDisplay(PairDisplay):
         self.ax_.set(xlabel="class", ylabel="MMD$^2$ to real signals")
         self.ax_.grid(axis="y", alpha=0.3)
         self.ax_.set_axisbelow(True)
-        legend_above(self.ax_, borderaxespad=0.4)
+        legend_above(self.ax_, entry=1.4, borderaxespad=0.4)
         return self
 
 

@@ -8,8 +8,6 @@ from sktsgan.metrics._rows import as_sampled, check_groups, check_pair
 # Okabe and Ito's blue and vermilion: told apart by the colour-blind. Of one lightness nearly, so
 # that marks and dashes tell them apart in grey.
 REAL, SYNTHETIC = "#0072B2", "#D55E00"
-# Width of a legend's entry.
-_INCHES_OF_ENTRY = 1.2
 
 
 class PairDisplay:
@@ -170,7 +168,7 @@ def make_panels(ax, n_rows, n_columns, size, **sharing):
     return grid.subplots(squeeze=False, **sharing)
 
 
-def legend_above(ax, **kwargs):
+def legend_above(ax, entry=0.93, **kwargs):
     """Put the legend above the axes and their title, where it hides no data.
 
     It has as many columns as the axes' width has room for.
@@ -179,11 +177,13 @@ def legend_above(ax, **kwargs):
     ----------
     ax : Axes
         The axes.
+    entry : float, default=0.93
+        Inches that an entry takes.
     **kwargs : dict
         Passed to ``legend``.
     """
     kwargs = {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 2.2} | kwargs
-    figure = ax.figure
-    width = figure.get_figwidth() * ax.get_position(original=True).width
-    n_columns = int(np.clip(width / _INCHES_OF_ENTRY, 1, 4))
-    ax.legend(**kwargs, ncols=n_columns, frameon=False, fontsize="small", borderpad=0)
+    width = ax.figure.get_figwidth() * ax.get_position(original=True).width
+    n_columns = int(np.clip(width / entry, 1, 4))
+    compact = {"columnspacing": 1.2, "handlelength": 1.6, "borderpad": 0, "frameon": False}
+    ax.legend(**kwargs, **compact, ncols=n_columns, fontsize="small")
