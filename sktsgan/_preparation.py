@@ -45,8 +45,13 @@ class Preparation:
                 self.measure, self.target = measure, target
                 break
 
+    @property
+    def scaled(self):
+        """Whether rows were scaled one by one."""
+        return self.measure is not None
+
     def __bool__(self):
-        return self.measure is not None or bool(self.padding.any())
+        return self.scaled or bool(self.padding.any())
 
     def give(self, signals, like):
         """Prepare new signals as real ones were.
@@ -64,7 +69,7 @@ class Preparation:
             The signals, scaled and padded.
         """
         padding = self.padding[like][:, None]
-        if self.measure is not None:
+        if self.scaled:
             start, size = self.measure(signals, ~padding)
             factor = np.divide(self.target[1], size, out=np.ones_like(size), where=size > 0)
             signals = self.target[0] + factor * (signals - start)

@@ -71,6 +71,9 @@ _FEW_ROWS = 20
 # More held-out rows would cost time and make the MMD hardly steadier.
 _MAX_HELD_OUT = 500
 
+# Rows that were scaled one by one differ by their scales too, and that several times over is wrong.
+_MOST_OF_SCALED = 1.0
+
 # Parameters that are passed on to the LSTM generator.
 _GENERATOR_SIZES = (
     "latent_dim",
@@ -194,7 +197,8 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         New rows of ``fit_resample`` are moved by the difference between two neighbouring rows of
         the largest class near them, times up to this number (times the square of a uniform one):
         what is common to classes (noise, wander, the build of a patient) is best seen where there
-        are many rows. 0 jitters interpolated rows by 10 % in amplitude and 0.05 standard deviations
+        are many rows. Rows that were scaled one by one are moved by once the difference at most. 0
+        jitters interpolated rows by 10 % in amplitude and 0.05 standard deviations
         in offset instead.
     detail_fraction : float, default=0.03
         Generated rows of ``fit_resample`` take their fine detail, all but the leading principal
@@ -716,8 +720,10 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         neighbors = nearest_within(own)
         nearest = NearestNeighbors(n_neighbors=1).fit(own) if preparation else None
 
+        limit = min(self.variation, _MOST_OF_SCALED) if preparation.scaled else self.variation
+
         def vary(X):
-            return variation.vary(X, self.variation, rng) if variation else X
+            return variation.vary(X, limit, rng) if variation else X
 
         def interpolate(n):
             X = interpolate_rows(own, n, rng, neighbors)

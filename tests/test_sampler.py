@@ -854,3 +854,15 @@ def losses_of_rows(real, fake):
 def test_parts_of_ones_own_that_cannot_work(quick, beats, params, message):
     with pytest.raises(TypeError, match=message):
         quick(**params).fit(*beats)
+
+
+def test_rows_that_were_scaled_one_by_one_are_varied_by_once_at_most(quick, beats):
+    X, y = beats
+    scaled = (X - X.mean(axis=1, keepdims=True)) / X.std(axis=1, keepdims=True)
+    once, often = (quick(variation=v).fit_resample(scaled, y)[0] for v in (1.0, 4.0))
+    np.testing.assert_array_equal(once, often)
+    new = once[len(X) :]
+    np.testing.assert_allclose(new.mean(axis=1), 0, atol=1e-6)
+    np.testing.assert_allclose(new.std(axis=1), 1, atol=1e-6)
+    once, often = (quick(variation=v).fit_resample(X, y)[0] for v in (1.0, 4.0))
+    assert not np.array_equal(once, often)
