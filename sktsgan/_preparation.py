@@ -31,6 +31,8 @@ class Preparation:
     ----------
     padding : ndarray of bool of shape (n_samples, n_timepoints)
         Where they are padded.
+    scaled : bool
+        Whether they were scaled one by one.
     """
 
     def __init__(self, signals):
@@ -44,11 +46,7 @@ class Preparation:
             if target:
                 self.measure, self.target = measure, target
                 break
-
-    @property
-    def scaled(self):
-        """Whether rows were scaled one by one."""
-        return self.measure is not None
+        self.scaled = self.measure is not None
 
     def __bool__(self):
         return self.scaled or bool(self.padding.any())
