@@ -198,8 +198,8 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         the largest class near them, times up to this number (times the square of a uniform one):
         what is common to classes (noise, wander, the build of a patient) is best seen where there
         are many rows. Rows that were scaled one by one are moved by once the difference at most. 0
-        jitters interpolated rows by 10 % in amplitude and 0.05 standard deviations
-        in offset instead.
+        jitters interpolated rows by 10 % in amplitude and 0.05 standard deviations in offset
+        instead.
     detail_fraction : float, default=0.03
         Generated rows of ``fit_resample`` take their fine detail, all but the leading principal
         components of the training rows, from one of the five nearest real rows of their class.
@@ -630,7 +630,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
             labels = self._draw_labels(n_samples, rng)
         with fixed_order():
             signals = self._draw(labels, rng)
-        return self._as_given(signals), self.classes_[labels]
+        return self._as_given(self._scaler.restored(signals)), self.classes_[labels]
 
     def _draw_labels(self, n_samples, rng):
         return rng.choice(len(self.classes_), n_samples, p=self._counts / self._counts.sum())
@@ -681,7 +681,8 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
                     index = int(np.searchsorted(self.classes_, label))
                     y_parts.append(np.full(n_rows, label, dtype=y.dtype))
                     if self._is_private:
-                        X_parts.append(self._as_given(self._draw(np.full(n_rows, index), rng)))
+                        drawn = self._draw(np.full(n_rows, index), rng)
+                        X_parts.append(self._as_given(self._scaler.restored(drawn)))
                         continue
                     n_replicates, *n_new = self._share_out(index, n_rows)
                     own = np.flatnonzero(labels == index)
@@ -719,7 +720,6 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         own = judge.X[places]
         neighbors = nearest_within(own)
         nearest = NearestNeighbors(n_neighbors=1).fit(own) if preparation else None
-
         limit = min(self.variation, _MOST_OF_SCALED) if preparation.scaled else self.variation
 
         def vary(X):
@@ -736,11 +736,11 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
             return vary(detail.give(X, own, rng) if detail else X)
 
         def finish(X):
-            signals = self._unflattened(X)
-            if not preparation:
-                return self._as_given(signals)
-            like = places[nearest.kneighbors(X, return_distance=False)[:, 0]]
-            return self._as_given(signals, lambda signals: preparation.give(signals, like))
+            signals = self._scaler.restored(self._unflattened(X))
+            if preparation:
+                like = places[nearest.kneighbors(X, return_distance=False)[:, 0]]
+                signals = preparation.give(signals, like)
+            return self._as_given(signals)
 
         parts = [
             self._select(lambda n, make=make: finish(make(n)), n_rows, index, judge, rng)
@@ -830,9 +830,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
                 )
         for callback in self.callbacks or ():
             own = callback[1] if isinstance(callback, tuple) and len(callback) == 2 else callback
-            if not isinstance(own, Callback) and not (
-                isinstance(own, type) and issubclass(own, Callback)
-            ):
+            if not issubclass(own if isinstance(own, type) else type(own), Callback):
                 raise TypeError(
                     "'callbacks' must be a list of skorch callbacks, or of names and callbacks. "
                     f"Got {callback!r}."
@@ -1136,10 +1134,8 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
     def _scaled(self, X):
         return self._scaler.scaled(as_signals(X, self.n_channels))
 
-    def _as_given(self, signals, finish=None):
-        """Give scaled signals the unit, shape and type of the training rows."""
-        signals = self._scaler.restored(signals)
-        signals = finish(signals) if finish else signals
+    def _as_given(self, signals):
+        """Give signals the shape and type of the training rows."""
         X = signals.reshape(len(signals), *self._row_shape)
         if self._whole is not None:
             for dtype in np.unique(self._whole[self._whole != ""]):

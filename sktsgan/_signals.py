@@ -170,6 +170,57 @@ def check_whole(name, value, least=1):
         raise ValueError(f"'{name}' must be a whole number of at least {least}. Got {value!r}.")
 
 
+def check_frequency(value, name):
+    """Return a sampling frequency, or say that it is none.
+
+    Parameters
+    ----------
+    value : float
+        In Hz.
+    name : str
+        The argument's name.
+
+    Returns
+    -------
+    float
+        The same.
+
+    Raises
+    ------
+    ValueError
+        If it is not a number above 0.
+    """
+    if not (isinstance(value, numbers.Real) and 0 < value < np.inf):
+        raise ValueError(f"'{name}' must be a frequency above 0 in Hz. Got {value!r}.")
+    return float(value)
+
+
+def numbers_of(name, values):
+    """Return numbers as an array, or say that they are none.
+
+    Parameters
+    ----------
+    name : str
+        The argument's name.
+    values : array-like
+        Numbers.
+
+    Returns
+    -------
+    ndarray of float
+        The numbers.
+
+    Raises
+    ------
+    ValueError
+        If they are none.
+    """
+    try:
+        return np.asarray(values, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"'{name}' must be a sequence of numbers. Got {values!r}.") from error
+
+
 def plain(label):
     """Return a label as Python knows it and prints it best.
 

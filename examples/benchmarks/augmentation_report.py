@@ -25,6 +25,8 @@ FEW = [task for task in TASKS if task.startswith("few")]
 SIMULATED = [task for task in TASKS if task.startswith(("simulated", "sines", "small"))]
 # MiniRocket is reported, and left out of the means: it needs a package that is not always there
 FOUR = ["random forest", "logistic regression", "1-NN", "CNN"]
+# For a table with a line for each record
+BY_RECORD = ["none", "class weights", "SMOTE", STAGAN]
 
 
 def main():
@@ -124,14 +126,14 @@ def overview(table):
 def by_record(table):
     """Mean recall over the classes that a record has, of the four classifiers, by record."""
     table = table[table["classifier"].isin(FOUR) & table["by record"].notna()]
-    table = table[table["sampler"].isin(["none", "class weights", "SMOTE", STAGAN])]
+    table = table[table["sampler"].isin(BY_RECORD)]
     recalls = table["by record"].str.split().explode().str.split("=", expand=True)
     if recalls.empty:
         return recalls
     recalls.columns = ["record", "recall"]
     recalls = recalls.assign(sampler=table["sampler"], recall=recalls["recall"].astype(float))
     mean = recalls.groupby(["record", "sampler"])["recall"].mean().unstack()
-    return mean[["none", "class weights", "SMOTE", STAGAN]].map("{:.2f}".format)
+    return mean[BY_RECORD].map("{:.2f}".format)
 
 
 def costs(table):

@@ -13,7 +13,8 @@ import numpy as np
 from sklearn.utils import Bunch
 
 from sktsgan._extras import import_extra
-from sktsgan.datasets._segment import check_frequency, check_window, segment_beats
+from sktsgan._signals import check_frequency
+from sktsgan.datasets._segment import check_window, segment_beats
 
 _URL = "https://physionet.org/files/mitdb/1.0.0/"
 _TIMEOUT = 30  # seconds without an answer

@@ -1,10 +1,11 @@
 """Cutting a recording into beats."""
 
-import numbers
 from fractions import Fraction
 
 import numpy as np
 from scipy.signal import resample_poly
+
+from sktsgan._signals import check_frequency, numbers_of
 
 
 def segment_beats(signal, peaks, *, fs, target_fs=None, window=(0.3, 0.41)):
@@ -77,31 +78,6 @@ def segment_beats(signal, peaks, *, fs, target_fs=None, window=(0.3, 0.41)):
     return (beats if signal.ndim == 1 else np.moveaxis(beats, 0, 1).copy()), kept
 
 
-def check_frequency(value, name):
-    """Return a sampling frequency, or say that it is none.
-
-    Parameters
-    ----------
-    value : float
-        In Hz.
-    name : str
-        The argument's name.
-
-    Returns
-    -------
-    float
-        The same.
-
-    Raises
-    ------
-    ValueError
-        If it is not a number above 0.
-    """
-    if not (isinstance(value, numbers.Real) and 0 < value < np.inf):
-        raise ValueError(f"'{name}' must be a frequency above 0 in Hz. Got {value!r}.")
-    return float(value)
-
-
 def check_window(window, fs):
     """Return a window in time points, or say that it is none.
 
@@ -131,32 +107,6 @@ def check_window(window, fs):
         "'window' must be two lengths in seconds of at least two time points together. "
         f"Got {window!r} at {fs} Hz."
     )
-
-
-def numbers_of(name, values):
-    """Return numbers as an array, or say that they are none.
-
-    Parameters
-    ----------
-    name : str
-        The argument's name.
-    values : array-like
-        Numbers.
-
-    Returns
-    -------
-    ndarray of float
-        The numbers.
-
-    Raises
-    ------
-    ValueError
-        If they are none.
-    """
-    try:
-        return np.asarray(values, dtype=float)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"'{name}' must be a sequence of numbers. Got {values!r}.") from error
 
 
 def _check_peaks(peaks, shape):

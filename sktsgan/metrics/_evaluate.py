@@ -77,11 +77,10 @@ def evaluate_sampler(
     """
     if (X_train is None) != (y_train is None):
         raise ValueError("'X_train' and 'y_train' must both be given or neither. Got one.")
-    estimator = sampler
-    sampler, X, y = as_sampled(estimator, X, y)
     if X_train is not None:
         names = "X_train", "y_train"
-        _, X_train, y_train = as_sampled(estimator, X_train, y_train, names)
+        _, X_train, y_train = as_sampled(sampler, X_train, y_train, names)
+    sampler, X, y = as_sampled(sampler, X, y)
     groups = None if groups is None else check_groups(groups, len(X), "X")
     rng = check_random_state(random_state)
     rows = {}

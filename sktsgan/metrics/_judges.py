@@ -15,8 +15,8 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils import check_random_state
 
 from sktsgan._arrays import first_of_each
-from sktsgan._signals import check_labels, check_whole
-from sktsgan.metrics._rows import as_tensor, check_groups, check_pair
+from sktsgan._signals import check_whole
+from sktsgan.metrics._rows import as_tensor, check_groups, check_pair, check_row_labels
 
 
 class DensityCoverage(NamedTuple):
@@ -219,11 +219,8 @@ def train_synthetic_test_real_score(
     """
     X_real, X_synthetic = _check_pair(X_real, X_synthetic)
     sides = [
-        (X, check_groups(check_labels(y), len(X), *names))
-        for X, y, *names in (
-            (X_synthetic, y_synthetic, "X_synthetic", "y_synthetic"),
-            (X_real, y_real, "X_real", "y_real"),
-        )
+        (X_synthetic, check_row_labels(y_synthetic, X_synthetic, ("X_synthetic", "y_synthetic"))),
+        (X_real, check_row_labels(y_real, X_real, ("X_real", "y_real"))),
     ]
     (X_train, y_train), (X_test, y_test) = sides[::-1] if reverse else sides
     estimator = _forest(check_random_state(random_state)) if estimator is None else clone(estimator)

@@ -8,6 +8,7 @@ import torch
 from sklearn.utils import check_random_state
 
 from sktsgan._arrays import spread_places, take
+from sktsgan._signals import check_whole
 from sktsgan.metrics._rows import as_tensor, check_groups, check_pair, check_rows
 
 # Gamma of the five kernels as multiples of 1 / (2 bandwidth^2). Each is twice the one before,
@@ -186,10 +187,6 @@ def mmd_permutation_test(
     >>> mmd_permutation_test(X_real, X_noisier, n_permutations=99, random_state=0).p_value
     0.01
     """
-    if not isinstance(n_permutations, numbers.Integral) or n_permutations < 1:
-        raise ValueError(
-            f"'n_permutations' must be a whole number of at least 1. Got {n_permutations!r}."
-        )
     X_real, X_synthetic = check_pair(X_real, X_synthetic, min_rows=2)
     values = permuted_discrepancies(
         X_real,
@@ -232,7 +229,13 @@ def permuted_discrepancies(
     -------
     ndarray of shape (1 + n_permutations,)
         MMD^2, that of the true labels first.
+
+    Raises
+    ------
+    ValueError
+        If an argument has no such value.
     """
+    check_whole("n_permutations", n_permutations)
     rows = torch.cat([as_tensor(X) for X in (X_real, X_synthetic)])
     bandwidth = _check_bandwidth(bandwidth, rows)
     is_real = np.arange(len(rows)) < len(X_real)

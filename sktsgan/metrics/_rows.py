@@ -129,6 +129,33 @@ def check_groups(groups, n_rows, rows, name="groups"):
     return groups
 
 
+def check_row_labels(y, X, names):
+    """Return labels as an array of one for each row, or say what is wrong.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_rows,) or (n_rows, 1)
+        Labels.
+    X : array-like of shape (n_rows, ...)
+        Rows that they belong to.
+    names : tuple of str
+        What rows and labels are called.
+
+    Returns
+    -------
+    ndarray of shape (n_rows,)
+        The labels.
+
+    Raises
+    ------
+    ValueError
+        If one is missing, or their number differs.
+    TypeError
+        If they are of several kinds.
+    """
+    return check_groups(check_labels(y), len(X), *names)
+
+
 def find_sampler(estimator, X=None):
     """Find the sampler in an estimator, and turn rows into what the sampler was given.
 
@@ -202,10 +229,9 @@ def as_sampled(estimator, X, y, names=("X", "y")):
         validate_data(sampler, X, reset=False, skip_check_array=True)  # number and names of columns
     shape = np.shape(X)
     X = check_rows(X, names[0]).reshape(shape)
-    y = check_labels(y)
-    if y.ndim == 2 and y.shape[1] > 1:  # one column for each class
-        y = check_target_type(y)
-    return sampler, X, check_groups(y, len(X), *names)
+    if np.ndim(y) == 2 and np.shape(y)[1] > 1:  # one column for each class
+        y = check_target_type(check_labels(y))
+    return sampler, X, check_row_labels(y, X, names)
 
 
 def as_tensor(X):

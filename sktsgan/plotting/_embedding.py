@@ -134,8 +134,7 @@ class EmbeddingDisplay(PairDisplay):
         ----------
         ax : Axes or array of Axes, default=None
             Where to draw: one for each class, or one that gives its place to all, four classes to
-            a line.
-            By default a new figure is made.
+            a line. By default a new figure is made.
 
         Returns
         -------

@@ -3,7 +3,6 @@
 import numpy as np
 from sklearn.utils import check_random_state
 
-from sktsgan._signals import check_whole
 from sktsgan.metrics._mmd import median_bandwidth, permuted_discrepancies
 from sktsgan.plotting._panels import (
     REAL,
@@ -115,7 +114,6 @@ class MMDDisplay(PairDisplay):
         ValueError
             If the arrays do not fit together, or a class has fewer than two signals of a kind.
         """
-        check_whole("n_permutations", n_permutations, 1)
         rng = check_random_state(random_state)
         rows = {}
         for label, real, synthetic in sets_by_class(
@@ -159,9 +157,9 @@ class MMDDisplay(PairDisplay):
         self.ax_.plot(places + 0.1, self.mmd, "X", color=SYNTHETIC, label="synthetic")
         self.ax_.axhline(0, color="black", linewidth=0.7)
         names = [str(label) for label in self.labels]
-        self.ax_.set_xticks(places, names)
-        if max(map(len, names)) > 8:  # would lie on each other
-            self.ax_.set_xticks(places, names, rotation=20, ha="right")
+        # long ones would lie on each other
+        slanted = {"rotation": 20, "ha": "right"} if max(map(len, names)) > 8 else {}
+        self.ax_.set_xticks(places, names, **slanted)
         margin = max(0, 2 - len(names) / 2)  # few bars would fill the width
         self.ax_.set_xlim(-0.5 - margin, len(names) - 0.5 + margin)
         self.ax_.set(xlabel="class", ylabel="MMD$^2$ to real signals")

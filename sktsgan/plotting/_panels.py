@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from sktsgan._signals import check_labels, check_whole
-from sktsgan.metrics._rows import as_sampled, check_groups, check_pair
+from sktsgan._signals import check_whole
+from sktsgan.metrics._rows import as_sampled, check_pair, check_row_labels
 
 # Okabe and Ito's blue and vermilion: told apart by the colour-blind. Of one lightness nearly, so
 # that marks and dashes tell them apart in grey.
@@ -76,9 +76,8 @@ def check_sets(X_real, y_real, X_synthetic, y_synthetic):
     shapes = np.shape(X_real), np.shape(X_synthetic)
     pair = check_pair(X_real, X_synthetic)
     X_real, X_synthetic = (X.reshape(shape) for X, shape in zip(pair, shapes, strict=True))
-    y_real = check_groups(check_labels(y_real), len(X_real), "X_real", "y_real")
-    y_synthetic = check_labels(y_synthetic)
-    y_synthetic = check_groups(y_synthetic, len(X_synthetic), "X_synthetic", "y_synthetic")
+    y_real = check_row_labels(y_real, X_real, ("X_real", "y_real"))
+    y_synthetic = check_row_labels(y_synthetic, X_synthetic, ("X_synthetic", "y_synthetic"))
     classes = np.unique(y_real).tolist()
     if len(y_synthetic) and not set(y_synthetic.tolist()).intersection(classes):
         raise ValueError(

@@ -3,7 +3,7 @@
 import numpy as np
 
 from sktsgan._arrays import spread_places
-from sktsgan._signals import as_signals, check_whole
+from sktsgan._signals import as_signals, check_frequency, check_whole
 from sktsgan.plotting._panels import (
     REAL,
     SYNTHETIC,
@@ -112,8 +112,7 @@ class SignalDisplay(PairDisplay):
             If the arrays do not fit together, or `fs` or `n_channels` has no such value.
         """
         check_whole("n_channels", n_channels, 1)
-        if not 0 < fs < np.inf:
-            raise ValueError(f"'fs' must be a frequency in Hz above 0. Got {fs!r}.")
+        fs = check_frequency(fs, "fs")
         X_real, y_real, X_synthetic, y_synthetic = check_sets(
             X_real, y_real, X_synthetic, y_synthetic
         )
