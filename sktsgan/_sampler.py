@@ -701,7 +701,8 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         variation = Variation(rows[labels == largest], rng) if self.variation else None
         detail = Detail(rows, self.detail_fraction) if self.detail_fraction else None
         preparation = Preparation(as_signals(X, self.n_channels)[places])
-        return NeighborSelection(rows, labels), variation, detail, preparation
+        judge = NeighborSelection(rows, labels, self._signal_shape[0])
+        return judge, variation, detail, preparation
 
     def _share_out(self, index, n_rows):
         """Say how many rows of a class to replicate, to interpolate and to generate."""

@@ -11,6 +11,8 @@ from sktsgan._arrays import first_of_each, spread_places
 _COPY_SHARE = 0.1
 # Real rows that vote on the class of a generated one.
 _N_VOTERS = 3
+# Rows that were all scaled to one height differ in it by rounding.
+_ROUNDING = 1e-5
 # Nearest rows of its class among which new ones are made with a row. Two beats of a class may point
 # up and down, and what lies between those is no beat.
 _N_NEAREST = 5
@@ -22,6 +24,9 @@ _N_EVENINGS = 3
 _N_DONORS = 5
 # Of the rows of the largest class, the share nearest to a donor of which one shows how it may vary.
 _PARTNER_SHARE = 1 / 200
+# Variation has at most this share of the standard deviation along the row that is varied, or it
+# would drown a low one.
+_MOST_OF_ROW = 0.5
 # More rows would show no more of it, and cost time.
 _MAX_DONORS = 5000
 # Rounds of drawing; a generator whose rows nearly all fail is not worth more.
@@ -57,10 +62,14 @@ class NeighborSelection:
         Real rows.
     y : ndarray of int of shape (n_samples,)
         Their classes.
+    n_channels : int, default=1
+        Channels, of which each row has the time points one after the other.
     """
 
-    def __init__(self, X, y):
-        self.X, self.y = X, y
+    def __init__(self, X, y, n_channels=1):
+        self.X, self.y, self.n_channels = X, y, n_channels
+        heights = self._measure_heights(X)
+        self.highest = {label: heights[y == label].max(axis=0) for label in np.unique(y)}
         self.neighbors = NearestNeighbors(n_neighbors=min(_N_VOTERS, len(X)))
         self.neighbors.fit(X)
 
@@ -74,11 +83,21 @@ class NeighborSelection:
         return _COPY_SHARE * float(np.median(distances[:, 1]))
 
     def judge(self, X, label):
-        """Return the votes for `label` and the distance to the nearest real row, by row."""
+        """Return the votes for `label` and the distance to the nearest real row, by row.
+
+        A row that is higher, from peak to peak, than every real one of the class has no votes: in
+        many dimensions it may have neighbours of the right class and still be none of them.
+        """
         indices = self.neighbors.kneighbors(X, return_distance=False)
         # subtracted, as a search by products leaves a rounded zero to the row itself
         distances = np.linalg.norm(X - self.X[indices[:, 0]], axis=1)
-        return (self.y[indices] == label).mean(axis=1), distances
+        votes = (self.y[indices] == label).mean(axis=1)
+        too_high = self._measure_heights(X) > (1 + _ROUNDING) * self.highest[label]
+        return np.where(too_high.any(axis=1), 0, votes), distances
+
+    def _measure_heights(self, X):
+        """Return the range of each channel, by row."""
+        return np.ptp(X.reshape(len(X), self.n_channels, -1), axis=2)
 
 
 def select_rows(draw, judge, n_rows, copy_distance, rng=None):
@@ -168,10 +187,14 @@ class Variation:
         """Move rows by what was drawn for them, times a number between 0 and `limit`.
 
         The number is `limit` times the square of a uniform one: half of the rows stay close to
-        what is known, and few go far from it, as rows of a patient who was never seen do.
+        what is known, and few go far from it, as rows of a patient who was never seen do. It is
+        less where the row would drown in what is added.
         """
         step = limit * rng.uniform(size=(len(X), 1)).astype(X.dtype) ** 2
-        return X + step * self.draw(X, rng)
+        drawn = self.draw(X, rng)
+        own, added = (rows.std(axis=1, keepdims=True) for rows in (X, drawn))
+        most = np.divide(_MOST_OF_ROW * own, added, out=np.full_like(added, np.inf), where=added > 0)
+        return X + np.minimum(step, most) * drawn
 
 
 def _one_of_each(candidates, rng):
