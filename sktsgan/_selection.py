@@ -192,8 +192,9 @@ class Variation:
         """
         step = limit * rng.uniform(size=(len(X), 1)).astype(X.dtype) ** 2
         drawn = self.draw(X, rng)
-        own, added = (rows.std(axis=1, keepdims=True) for rows in (X, drawn))
-        most = np.divide(_MOST_OF_ROW * own, added, out=np.full_like(added, np.inf), where=added > 0)
+        most_added = _MOST_OF_ROW * X.std(axis=1, keepdims=True)
+        added, most = drawn.std(axis=1, keepdims=True), np.full_like(step, limit)
+        np.divide(most_added, added, out=most, where=limit * added > most_added)
         return X + np.minimum(step, most) * drawn
 
 

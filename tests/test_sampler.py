@@ -200,7 +200,7 @@ def test_whole_columns_keep_to_their_type(quick, beats):
     frame = pd.DataFrame(np.where(beats[0] > 0.3, high, 5).astype(np.uint8))
     frame[3] = frame[3].astype("Int16")
     frame[5] = beats[0][:, 5]
-    X_resampled, _ = quick(variation=30.0).fit_resample(frame, beats[1])
+    X_resampled, _ = quick(variation=0, interpolation_fraction=1).fit_resample(frame, beats[1])
     assert (X_resampled.dtypes == frame.dtypes).all()
     new = X_resampled[len(frame) :]
     assert new[3].min() < 0
@@ -307,6 +307,19 @@ def test_selection_keeps_rows_among_their_own(trained, beats):
     _, nearest = NearestNeighbors(n_neighbors=3).fit(X).kneighbors(X_resampled[new])
     votes = (y[nearest] == y_resampled[new][:, None]).mean(axis=1)
     assert (votes > 0).all()
+
+
+def test_new_rows_are_no_higher_than_real_ones(quick, beats):
+    X, y = beats
+    X = np.stack([X, 0.2 * X[:, ::-1]], axis=1)
+    sampler = quick(selection="neighbors", interpolation_fraction=1, variation=10)
+    X_resampled, y_resampled = sampler.fit_resample(X, y)
+    for label in sampler.sampling_strategy_:
+        new = np.ptp(X_resampled[sampler.synthetic_mask_ & (y_resampled == label)], axis=2)
+        assert (new.max(axis=0) <= 1.0001 * np.ptp(X[y == label], axis=2).max(axis=0)).all()
+    X_resampled, y_resampled = sampler.set_params(selection=None).fit_resample(X, y)
+    new = np.ptp(X_resampled[sampler.synthetic_mask_ & (y_resampled == "F")], axis=2)
+    assert (new.max(axis=0) > 1.1 * np.ptp(X[y == "F"], axis=2).max(axis=0)).all()
 
 
 # Containers, types, shapes

@@ -40,8 +40,19 @@ def test_votes_and_distances_against_loops(selection, rng):
     for row, vote, distance in zip(X, votes, distances, strict=True):
         to_real = np.linalg.norm(selection.X - row, axis=1)
         nearest = np.argsort(to_real)[:3]
-        assert vote == pytest.approx((selection.y[nearest] == 1).mean())
+        low = np.ptp(row) <= max(np.ptp(real) for real in selection.X[selection.y == 1])
+        assert vote == pytest.approx((selection.y[nearest] == 1).mean() * low)
         assert distance == pytest.approx(to_real.min())
+
+
+def test_no_votes_for_rows_higher_than_all_of_the_class_in_one_channel():
+    X = np.array([[0, 1, 0, 4], [5, 7, 0, 2], [0, 9, 0, 9]], dtype=np.float32)
+    selection = NeighborSelection(X, np.array([1, 1, 0]), n_channels=2)
+    rows = [[0, 2, 9, 5], [0, 2 + 1e-6, 1, 1], [-1, 2, 0, 0], [3, 3, 0, 4.1], [3, 3, 3, 3]]
+    votes, _ = selection.judge(np.array(rows, dtype=np.float32), 1)
+    np.testing.assert_allclose(votes, np.array([2, 2, 0, 0, 2]) / 3)
+    votes, _ = selection.judge(np.array(rows, dtype=np.float32), 0)
+    np.testing.assert_allclose(votes, np.full(5, 1 / 3))
 
 
 def test_rows_of_the_wrong_class_and_copies_are_left_out(selection, rng):
@@ -183,7 +194,7 @@ def test_variation_is_that_of_neighbours_near_the_row(rng):
 
 
 def test_most_steps_are_short_and_none_is_beyond_the_limit(rng):
-    X, _ = clouds(rng, n_clouds=1)
+    X = clouds(rng, n_clouds=1)[0] + 1000 * rng.normal(size=5)  # high beside their differences
     rows = np.repeat(X, 50, axis=0)
     variation = Variation(X, np.random.RandomState(0))
     moved = variation.vary(rows, 4.0, np.random.RandomState(1)) - rows
@@ -195,6 +206,20 @@ def test_most_steps_are_short_and_none_is_beyond_the_limit(rng):
     assert 0 <= steps.min() < 0.01
     assert 3.9 < steps.max() <= 4
     assert np.median(steps) == pytest.approx(1, abs=0.1)  # 4 u^2 at u = 1/2
+
+
+def test_variation_does_not_drown_a_row(rng):
+    X = rng.normal(size=(50, 30)).astype(np.float32)
+    X[0] = X[1]
+    variation = Variation(X, np.random.RandomState(0))
+    rows = rng.normal(7, np.geomspace(0.01, 100, 500)[:, None], size=(500, 30)).astype(np.float32)
+    moved = variation.vary(rows, 4.0, np.random.RandomState(1))
+    assert moved.dtype == np.float32
+    shares = (moved - rows).std(axis=1) / rows.std(axis=1)
+    assert shares.max() == pytest.approx(0.5, abs=1e-3)
+    assert (shares[:100] > 0.49).mean() > 0.5
+    flat = np.full((20, 30), 7.0, dtype=np.float32)
+    np.testing.assert_array_equal(variation.vary(flat, 4.0, np.random.RandomState(1)), flat)
 
 
 def test_variation_of_one_row_is_none():
