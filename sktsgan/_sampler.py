@@ -188,8 +188,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
     selection : {"neighbors"} or None, default="neighbors"
         Which rows ``fit_resample`` keeps of those it draws: each with a probability, the fourth
         root of the share of its three nearest real rows that carry the same label, and none that is
-        higher, from peak to peak of a channel, than every real row of its class. None keeps all but
-        near-copies.
+        higher, from peak to peak of a channel, than every real row. None keeps all but near-copies.
     interpolation_fraction : float, default=0.75
         Share of the new rows of ``fit_resample`` that are weighted sums of a real row of the
         class and its five nearest [3]_, instead of being generated. The weights are random, add up
@@ -198,8 +197,8 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         New rows of ``fit_resample`` are moved by the difference between two neighbouring rows of
         the largest class near them, times up to this number (times the square of a uniform one):
         what is common to classes (noise, wander, the build of a patient) is best seen where there
-        are many rows. None is moved by more than half its own standard deviation, in which it would
-        drown, and those that were scaled one by one by no more than once the difference. 0 jitters
+        are many rows. None is moved by more than its own standard deviation, or it would drown, and
+        those that were scaled one by one by no more than once the difference. 0 jitters
         interpolated rows by 10 % in amplitude and 0.05 standard deviations in offset instead.
     detail_fraction : float, default=0.03
         Generated rows of ``fit_resample`` take their fine detail, all but the leading principal

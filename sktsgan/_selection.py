@@ -24,9 +24,6 @@ _N_EVENINGS = 3
 _N_DONORS = 5
 # Of the rows of the largest class, the share nearest to a donor of which one shows how it may vary.
 _PARTNER_SHARE = 1 / 200
-# Variation has at most this share of the standard deviation along the row that is varied, or it
-# would drown a low one.
-_MOST_OF_ROW = 0.5
 # More rows would show no more of it, and cost time.
 _MAX_DONORS = 5000
 # Rounds of drawing; a generator whose rows nearly all fail is not worth more.
@@ -68,8 +65,7 @@ class NeighborSelection:
 
     def __init__(self, X, y, n_channels=1):
         self.X, self.y, self.n_channels = X, y, n_channels
-        heights = self._measure_heights(X)
-        self.highest = {label: heights[y == label].max(axis=0) for label in np.unique(y)}
+        self.highest = self._measure_heights(X).max(axis=0)
         self.neighbors = NearestNeighbors(n_neighbors=min(_N_VOTERS, len(X)))
         self.neighbors.fit(X)
 
@@ -85,14 +81,15 @@ class NeighborSelection:
     def judge(self, X, label):
         """Return the votes for `label` and the distance to the nearest real row, by row.
 
-        A row that is higher, from peak to peak, than every real one of the class has no votes: in
-        many dimensions it may have neighbours of the right class and still be none of them.
+        A row that is higher, from peak to peak, than every real one has no votes: it may have
+        neighbours of the right class, but no row is like it. Those of its own class are no
+        measure, as patients who were never seen have higher ones.
         """
         indices = self.neighbors.kneighbors(X, return_distance=False)
         # subtracted, as a search by products leaves a rounded zero to the row itself
         distances = np.linalg.norm(X - self.X[indices[:, 0]], axis=1)
         votes = (self.y[indices] == label).mean(axis=1)
-        too_high = self._measure_heights(X) > (1 + _ROUNDING) * self.highest[label]
+        too_high = self._measure_heights(X) > (1 + _ROUNDING) * self.highest
         return np.where(too_high.any(axis=1), 0, votes), distances
 
     def _measure_heights(self, X):
@@ -188,13 +185,13 @@ class Variation:
 
         The number is `limit` times the square of a uniform one: half of the rows stay close to
         what is known, and few go far from it, as rows of a patient who was never seen do. It is
-        less where the row would drown in what is added.
+        less where what is added would have a larger standard deviation than the row.
         """
         step = limit * rng.uniform(size=(len(X), 1)).astype(X.dtype) ** 2
         drawn = self.draw(X, rng)
-        most_added = _MOST_OF_ROW * X.std(axis=1, keepdims=True)
-        added, most = drawn.std(axis=1, keepdims=True), np.full_like(step, limit)
-        np.divide(most_added, added, out=most, where=limit * added > most_added)
+        own, added = (rows.std(axis=1, keepdims=True) for rows in (X, drawn))
+        most = np.full_like(step, limit)
+        np.divide(own, added, out=most, where=limit * added > own)
         return X + np.minimum(step, most) * drawn
 
 

@@ -313,13 +313,13 @@ def test_new_rows_are_no_higher_than_real_ones(quick, beats):
     X, y = beats
     X = np.stack([X, 0.2 * X[:, ::-1]], axis=1)
     sampler = quick(selection="neighbors", interpolation_fraction=1, variation=10)
-    X_resampled, y_resampled = sampler.fit_resample(X, y)
-    for label in sampler.sampling_strategy_:
-        new = np.ptp(X_resampled[sampler.synthetic_mask_ & (y_resampled == label)], axis=2)
-        assert (new.max(axis=0) <= 1.0001 * np.ptp(X[y == label], axis=2).max(axis=0)).all()
-    X_resampled, y_resampled = sampler.set_params(selection=None).fit_resample(X, y)
-    new = np.ptp(X_resampled[sampler.synthetic_mask_ & (y_resampled == "F")], axis=2)
-    assert (new.max(axis=0) > 1.1 * np.ptp(X[y == "F"], axis=2).max(axis=0)).all()
+    X_resampled, _ = sampler.fit_resample(X, y)
+    highest = np.ptp(X, axis=2).max(axis=0)
+    new = np.ptp(X_resampled[sampler.synthetic_mask_], axis=2).max(axis=0)
+    assert (new <= 1.0001 * highest).all()
+    X_resampled, _ = sampler.set_params(selection=None).fit_resample(X, y)
+    new = np.ptp(X_resampled[sampler.synthetic_mask_], axis=2).max(axis=0)
+    assert (new > 1.1 * highest).all()
 
 
 # Containers, types, shapes

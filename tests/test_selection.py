@@ -40,19 +40,17 @@ def test_votes_and_distances_against_loops(selection, rng):
     for row, vote, distance in zip(X, votes, distances, strict=True):
         to_real = np.linalg.norm(selection.X - row, axis=1)
         nearest = np.argsort(to_real)[:3]
-        low = np.ptp(row) <= max(np.ptp(real) for real in selection.X[selection.y == 1])
+        low = np.ptp(row) <= max(np.ptp(real) for real in selection.X)
         assert vote == pytest.approx((selection.y[nearest] == 1).mean() * low)
         assert distance == pytest.approx(to_real.min())
 
 
-def test_no_votes_for_rows_higher_than_all_of_the_class_in_one_channel():
-    X = np.array([[0, 1, 0, 4], [5, 7, 0, 2], [0, 9, 0, 9]], dtype=np.float32)
+def test_no_votes_for_rows_higher_than_all_in_one_channel():
+    X = np.array([[0, 1, 0, 4], [5, 7, 0, 2], [0, 1, 0, 1]], dtype=np.float32)
     selection = NeighborSelection(X, np.array([1, 1, 0]), n_channels=2)
     rows = [[0, 2, 9, 5], [0, 2 + 1e-6, 1, 1], [-1, 2, 0, 0], [3, 3, 0, 4.1], [3, 3, 3, 3]]
     votes, _ = selection.judge(np.array(rows, dtype=np.float32), 1)
     np.testing.assert_allclose(votes, np.array([2, 2, 0, 0, 2]) / 3)
-    votes, _ = selection.judge(np.array(rows, dtype=np.float32), 0)
-    np.testing.assert_allclose(votes, np.full(5, 1 / 3))
 
 
 def test_rows_of_the_wrong_class_and_copies_are_left_out(selection, rng):
@@ -216,8 +214,8 @@ def test_variation_does_not_drown_a_row(rng):
     moved = variation.vary(rows, 4.0, np.random.RandomState(1))
     assert moved.dtype == np.float32
     shares = (moved - rows).std(axis=1) / rows.std(axis=1)
-    assert shares.max() == pytest.approx(0.5, abs=1e-3)
-    assert (shares[:100] > 0.49).mean() > 0.5
+    assert shares.max() == pytest.approx(1, abs=1e-3)
+    assert (shares[:100] > 0.99).mean() > 0.5
     flat = np.full((20, 30), 7.0, dtype=np.float32)
     np.testing.assert_array_equal(variation.vary(flat, 4.0, np.random.RandomState(1)), flat)
 
