@@ -71,6 +71,10 @@ _FEW_ROWS = 20
 # More held-out rows would cost time and make the MMD hardly steadier.
 _MAX_HELD_OUT = 500
 
+# A row is kept with a probability: the share of the real rows around it that are of its class, to
+# this power.
+_VOTE_POWERS = {"neighbors": 0.25, "unanimous": np.inf, None: None}
+
 # Rows that were scaled one by one differ by their scales too, and that several times over is wrong.
 _MOST_OF_SCALED = 1.0
 
@@ -185,10 +189,12 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         fewer than 20 rows give none. 0 holds nothing out and keeps the last weights.
     patience : int or None, default=10
         Epochs without a better held-out MMD after which training stops.
-    selection : {"neighbors"} or None, default="neighbors"
-        Which rows ``fit_resample`` keeps of those it draws: each with a probability, the fourth
-        root of the share of its three nearest real rows that carry the same label, and none that is
-        higher, from peak to peak of a channel, than every real row. None keeps all but near-copies.
+    selection : {"neighbors", "unanimous"} or None, default="neighbors"
+        Which rows ``fit_resample`` keeps of those it draws: "neighbors" each with a probability,
+        the fourth root of the share of its three nearest real rows that carry the same label,
+        "unanimous" those of which all three do, for fewer false alarms and more missed rows. Both
+        none that is higher, from peak to peak of a channel, than every real row. None keeps all but
+        near-copies.
     interpolation_fraction : float, default=0.75
         Share of the new rows of ``fit_resample`` that are weighted sums of a real row of the
         class and its five nearest [3]_, instead of being generated. The weights are random, add up
@@ -372,7 +378,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         "ema_decay": [Interval(numbers.Real, 0, 1, closed="left")],
         "validation_fraction": [Interval(numbers.Real, 0, 1, closed="left")],
         "patience": [Interval(numbers.Integral, 1, None, closed="left"), None],
-        "selection": [StrOptions({"neighbors"}), None],
+        "selection": [StrOptions({"neighbors", "unanimous"}), None],
         "interpolation_fraction": [Interval(numbers.Real, 0, 1, closed="both")],
         "variation": [Interval(numbers.Real, 0, None, closed="left")],
         "detail_fraction": [Interval(numbers.Real, 0, 1, closed="left")],
@@ -752,13 +758,14 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
 
     def _select(self, draw, n_rows, index, judge, rng):
         """Choose among drawn rows, which are judged as they will be given out."""
-        asks_votes = self.selection == "neighbors" and index not in self._few_rows
+        power = None if index in self._few_rows else _VOTE_POWERS[self.selection]
         rows, n_right, n_copies = select_rows(
             draw,
             lambda X: judge.judge(self._scaled(X).reshape(len(X), -1), index),
             n_rows,
             judge.copy_distance(index),
-            rng if asks_votes else None,
+            power,
+            rng,
         )
         label = plain(self.classes_[index])
         if n_copies:

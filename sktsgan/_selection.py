@@ -97,7 +97,7 @@ class NeighborSelection:
         return np.ptp(X.reshape(len(X), self.n_channels, -1), axis=2)
 
 
-def select_rows(draw, judge, n_rows, copy_distance, rng=None):
+def select_rows(draw, judge, n_rows, copy_distance, power=None, rng=None):
     """Draw rows until `n_rows` of them are right and no copies.
 
     Parameters
@@ -110,9 +110,10 @@ def select_rows(draw, judge, n_rows, copy_distance, rng=None):
         Rows wanted, at least one.
     copy_distance : float
         Distance to a real row up to which a row is a near-copy.
+    power : float or None
+        Each row is kept with a probability: its votes to this power. None keeps all but copies.
     rng : numpy.random.RandomState or None
-        Keeps each row with a probability: the fourth root of the share of its nearest real rows
-        that are of the same class. None keeps all but copies.
+        Source of randomness, where there is a `power`.
 
     Returns
     -------
@@ -133,8 +134,8 @@ def select_rows(draw, judge, n_rows, copy_distance, rng=None):
         votes, distances = judge(X)
         copies = distances <= copy_distance
         right = ~copies
-        if rng is not None:
-            right &= rng.uniform(size=len(X)) < votes**0.25
+        if power is not None:
+            right &= rng.uniform(size=len(X)) < votes**power
         kept.append(X[right])
         rest.append(X[~right])
         rest_votes.append((votes - 2 * copies)[~right])

@@ -295,18 +295,17 @@ def test_replicates_where_asked_for(quick, beats):
         assert sum(row.tobytes() in real for row in new) == n_rows / 4
 
 
-def test_selection_keeps_rows_among_their_own(trained, beats):
+@pytest.mark.parametrize(("selection", "fewest_votes"), [("neighbors", 1), ("unanimous", 3)])
+def test_selection_keeps_rows_among_their_own(trained, beats, selection, fewest_votes):
     X, y = beats
-    sampler = clone(trained).set_params(
-        max_epochs=2, selection="neighbors", interpolation_fraction=0
-    )
+    sampler = clone(trained).set_params(max_epochs=2, selection=selection, interpolation_fraction=0)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         X_resampled, y_resampled = sampler.fit_resample(X, y)
     new = sampler.synthetic_mask_
     _, nearest = NearestNeighbors(n_neighbors=3).fit(X).kneighbors(X_resampled[new])
-    votes = (y[nearest] == y_resampled[new][:, None]).mean(axis=1)
-    assert (votes > 0).all()
+    votes = (y[nearest] == y_resampled[new][:, None]).sum(axis=1)
+    assert votes.min() == fewest_votes
 
 
 def test_new_rows_are_no_higher_than_real_ones(quick, beats):

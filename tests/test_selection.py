@@ -31,7 +31,8 @@ def select(draw, n_rows, selection, rng=None):
     def judge(X):
         return selection.judge(X, 0)
 
-    return select_rows(draw, judge, n_rows, selection.copy_distance(0), rng)
+    power = None if rng is None else 0.25
+    return select_rows(draw, judge, n_rows, selection.copy_distance(0), power, rng)
 
 
 def test_votes_and_distances_against_loops(selection, rng):
@@ -258,23 +259,25 @@ def test_copy_distance_is_a_tenth_of_the_usual_one(selection):
     assert selection.copy_distance(0) == pytest.approx(0.1 * np.median(nearest))
 
 
-def test_rows_are_kept_by_the_fourth_root_of_their_votes():
+@pytest.mark.parametrize("power", [0.25, np.inf])
+def test_rows_are_kept_by_a_power_of_their_votes(power):
     votes = np.arange(4) / 3
     rows, n_right, _ = select_rows(
         lambda n: np.column_stack([np.resize(votes, n), np.ones(n)]),
         np.transpose,  # rows hold their votes and their distance
         8000,
         0.5,
+        power,
         np.random.RandomState(0),
     )
     counts = np.array([(rows[:n_right, 0] == vote).sum() for vote in votes])
-    np.testing.assert_allclose(counts / counts[3], votes**0.25, atol=0.03)
+    np.testing.assert_allclose(counts / counts[3], votes**power, atol=0.03)
 
 
 def test_the_others_follow_by_votes_and_copies_last():
     kinds = np.array([[1, 0], [0, 0], [0, 1]])  # copies with votes and without, and no copies
     rows, n_right, n_copies = select_rows(
-        lambda n: np.resize(kinds, (n, 2)), np.transpose, 100, 0.5, np.random.RandomState(0)
+        lambda n: np.resize(kinds, (n, 2)), np.transpose, 100, 0.5, 0.25, np.random.RandomState(0)
     )
     assert (n_right, n_copies) == (0, 53)
     np.testing.assert_array_equal(rows, np.repeat(kinds[[2, 0, 1]], [47, 47, 6], axis=0))

@@ -1,9 +1,10 @@
-"""What is each part of the default sampler worth? The benchmark's *scarce* task without it.
+"""What is each part of the default sampler worth? A task of the benchmark without it.
 
 Run from the project's root, with ``$SKTSGAN_DATA`` naming the folder that holds ``mitdb/``:
 
     python examples/benchmarks/ablation.py --seeds 0 1             # what follows training
     python examples/benchmarks/ablation.py --seeds 0 1 --training  # parts of training
+    python examples/benchmarks/ablation.py --seeds 0 1 2 --task Kaggle-like
 
 Each part is turned off alone. Mean macro-F1 and balanced accuracy of the classifiers over the seeds
 go to a table beside the documentation. Parts that work after training share one training.
@@ -15,11 +16,10 @@ from pathlib import Path
 
 import pandas as pd
 import torch
-from augmentation import judge
+from augmentation import TASKS, judge
 from augmentation_report import as_pairs
 from joblib import Parallel, delayed
 from rivals import classifiers
-from tasks import scarce
 
 from sktsgan import StaGANSampler
 
@@ -27,6 +27,7 @@ ALONE = "generated rows alone"
 AFTER_TRAINING = {
     "default": {},
     "no selection": {"selection": None},
+    "unanimous selection": {"selection": "unanimous"},
     "no variation, jitter instead": {"variation": 0},
     "no fine detail": {"detail_fraction": 0},
     "interpolated rows alone": {"interpolation_fraction": 1},
@@ -67,6 +68,7 @@ class Reused(StaGANSampler):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
+    parser.add_argument("--task", choices=TASKS, default="scarce")
     parser.add_argument("--training", action="store_true", help="parts of training (an hour)")
     parser.add_argument("--folder", type=Path, default=Path("docs/benchmark"))
     args = parser.parse_args()
@@ -74,9 +76,11 @@ def main():
         base, others, variants = ALONE, IN_TRAINING, {ALONE: AFTER_TRAINING[ALONE]}
     else:  # one part of training is better in the generated rows alone; is it in the default?
         base, others, variants = "default", {PER_CLASS: IN_TRAINING[PER_CLASS]}, AFTER_TRAINING
-    jobs = [(seed, {}, variants) for seed in args.seeds]
+        if args.task != "scarce":  # hours of training
+            others = {}
+    jobs = [(args.task, seed, {}, variants) for seed in args.seeds]
     jobs += [
-        (seed, options, {name: AFTER_TRAINING[base]})
+        (args.task, seed, options, {name: AFTER_TRAINING[base]})
         for name, options in others.items()
         for seed in args.seeds
     ]
@@ -87,14 +91,17 @@ def main():
     four = table[table.index.get_level_values("classifier") != "MiniRocket"]
     wide.insert(0, "mean of four", as_pairs(four.groupby("part", sort=False).mean()))
     args.folder.mkdir(parents=True, exist_ok=True)
-    name = "ablation-training.csv" if args.training else "ablation.csv"
-    wide.to_csv(args.folder / name)
+    name = "ablation-training" if args.training else "ablation"
+    if args.task != "scarce":
+        name += f"-{args.task}"
+    wide.to_csv(args.folder / f"{name}.csv")
     print(wide.to_string())
 
 
-def run(seed, training, variants):
+def run(task, seed, training, variants):
     warnings.simplefilter("ignore")
-    split = scarce(seed)
+    split = TASKS[task](seed)
+    training = {"n_channels": split.n_channels} | training
     trained = StaGANSampler(random_state=seed, **training).fit(split.X_train, split.y_train)
     rows = []
     for name, options in variants.items():
