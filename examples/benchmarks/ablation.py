@@ -4,10 +4,11 @@ Run from the project's root, with ``$SKTSGAN_DATA`` naming the folder that holds
 
     python examples/benchmarks/ablation.py --seeds 0 1             # what follows training
     python examples/benchmarks/ablation.py --seeds 0 1 --training  # parts of training
-    python examples/benchmarks/ablation.py --seeds 0 1 2 --task Kaggle-like
+    python examples/benchmarks/ablation.py --seeds 0 1 2 --tasks inter-patient Kaggle-like
 
 Each part is turned off alone. Mean macro-F1 and balanced accuracy of the classifiers over the seeds
-go to a table beside the documentation. Parts that work after training share one training.
+go to a table beside the documentation: by classifier for one task, their mean for several. Parts
+that work after training share one training.
 """
 
 import argparse
@@ -17,7 +18,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 from augmentation import TASKS, judge
-from augmentation_report import as_pairs
+from augmentation_report import FIGURES, as_pairs, mean_of_four
 from joblib import Parallel, delayed
 from rivals import classifiers
 
@@ -68,7 +69,7 @@ class Reused(StaGANSampler):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
-    parser.add_argument("--task", choices=TASKS, default="scarce")
+    parser.add_argument("--tasks", nargs="+", choices=TASKS, default=["scarce"])
     parser.add_argument("--training", action="store_true", help="parts of training (an hour)")
     parser.add_argument("--folder", type=Path, default=Path("docs/benchmark"))
     args = parser.parse_args()
@@ -76,26 +77,38 @@ def main():
         base, others, variants = ALONE, IN_TRAINING, {ALONE: AFTER_TRAINING[ALONE]}
     else:  # one part of training is better in the generated rows alone; is it in the default?
         base, others, variants = "default", {PER_CLASS: IN_TRAINING[PER_CLASS]}, AFTER_TRAINING
-        if args.task != "scarce":  # hours of training
-            others = {}
-    jobs = [(args.task, seed, {}, variants) for seed in args.seeds]
+    if len(args.tasks) > 1:  # hours of training
+        others = {}
+    cells = [(task, seed) for task in args.tasks for seed in args.seeds]
+    jobs = [(*cell, {}, variants) for cell in cells]
     jobs += [
-        (args.task, seed, options, {name: AFTER_TRAINING[base]})
+        (*cell, options, {name: AFTER_TRAINING[base]})
         for name, options in others.items()
-        for seed in args.seeds
+        for cell in cells
     ]
     rows = Parallel(n_jobs=2)(delayed(run)(*job) for job in jobs)
     table = pd.DataFrame([row for part in rows for row in part])
-    table = table.groupby(["part", "classifier"], sort=False)[["F1", "bal. acc."]].mean()
-    wide = as_pairs(table).unstack(sort=False)
-    four = table[table.index.get_level_values("classifier") != "MiniRocket"]
-    wide.insert(0, "mean of four", as_pairs(four.groupby("part", sort=False).mean()))
-    args.folder.mkdir(parents=True, exist_ok=True)
     name = "ablation-training" if args.training else "ablation"
-    if args.task != "scarce":
-        name += f"-{args.task}"
+    if len(args.tasks) > 1:
+        wide, name = by_task(table), f"{name}-tasks"
+    else:
+        wide = by_classifier(table)
+    args.folder.mkdir(parents=True, exist_ok=True)
     wide.to_csv(args.folder / f"{name}.csv")
     print(wide.to_string())
+
+
+def by_classifier(table):
+    """Give each classifier a column, and the mean of the four that others have too one."""
+    each = table.groupby(["part", "classifier"], sort=False)[FIGURES].mean()
+    wide = as_pairs(each).unstack(sort=False)
+    wide.insert(0, "mean of four", as_pairs(mean_of_four(table, ["part"])))
+    return wide
+
+
+def by_task(table):
+    """Give each task a column: the mean of the four classifiers."""
+    return as_pairs(mean_of_four(table, ["part", "task"])).unstack(sort=False)
 
 
 def run(task, seed, training, variants):
@@ -112,10 +125,10 @@ def run(task, seed, training, variants):
             figures = judge(model, X, y, split, tuned=False)
             rows.append(
                 {
+                    "task": task,
                     "part": name,
                     "classifier": classifier,
-                    "F1": figures["macro F1"],
-                    "bal. acc.": figures["balanced accuracy"],
+                    **{figure: figures[figure] for figure in FIGURES},
                 }
             )
     return rows
