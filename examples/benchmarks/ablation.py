@@ -7,8 +7,8 @@ Run from the project's root, with ``$SKTSGAN_DATA`` naming the folder that holds
     python examples/benchmarks/ablation.py --seeds 0 1 2 --tasks inter-patient Kaggle-like
 
 Each part is turned off alone. Mean macro-F1 and balanced accuracy of the classifiers over the seeds
-go to a table beside the documentation: by classifier for one task, their mean for several. Parts
-that work after training share one training.
+go to a table beside the documentation: by classifier for *scarce*, their mean for other tasks.
+Parts that work after training share one training.
 """
 
 import argparse
@@ -77,7 +77,8 @@ def main():
         base, others, variants = ALONE, IN_TRAINING, {ALONE: AFTER_TRAINING[ALONE]}
     else:  # one part of training is better in the generated rows alone; is it in the default?
         base, others, variants = "default", {PER_CLASS: IN_TRAINING[PER_CLASS]}, AFTER_TRAINING
-    if len(args.tasks) > 1:  # hours of training
+    only_scarce = args.tasks == ["scarce"]
+    if not only_scarce:  # hours of training
         others = {}
     cells = [(task, seed) for task in args.tasks for seed in args.seeds]
     jobs = [(*cell, {}, variants) for cell in cells]
@@ -89,10 +90,10 @@ def main():
     rows = Parallel(n_jobs=2)(delayed(run)(*job) for job in jobs)
     table = pd.DataFrame([row for part in rows for row in part])
     name = "ablation-training" if args.training else "ablation"
-    if len(args.tasks) > 1:
-        wide, name = by_task(table), f"{name}-tasks"
-    else:
+    if only_scarce:
         wide = by_classifier(table)
+    else:
+        wide, name = by_task(table), f"{name}-tasks"
     args.folder.mkdir(parents=True, exist_ok=True)
     wide.to_csv(args.folder / f"{name}.csv")
     print(wide.to_string())
