@@ -73,7 +73,7 @@ _MAX_HELD_OUT = 500
 
 # A row is kept with a probability: the share of the real rows around it that are of its class, to
 # this power.
-_VOTE_POWERS = {"neighbors": 0.25, "unanimous": np.inf, None: None}
+_VOTE_POWERS = {"neighbors": 0.25, "unanimous": np.inf}
 
 # Rows that were scaled one by one differ by their scales too, and that several times over is wrong.
 _MOST_OF_SCALED = 1.0
@@ -378,7 +378,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         "ema_decay": [Interval(numbers.Real, 0, 1, closed="left")],
         "validation_fraction": [Interval(numbers.Real, 0, 1, closed="left")],
         "patience": [Interval(numbers.Integral, 1, None, closed="left"), None],
-        "selection": [StrOptions({"neighbors", "unanimous"}), None],
+        "selection": [StrOptions(set(_VOTE_POWERS)), None],
         "interpolation_fraction": [Interval(numbers.Real, 0, 1, closed="both")],
         "variation": [Interval(numbers.Real, 0, None, closed="left")],
         "detail_fraction": [Interval(numbers.Real, 0, 1, closed="left")],
@@ -758,7 +758,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
 
     def _select(self, draw, n_rows, index, judge, rng):
         """Choose among drawn rows, which are judged as they will be given out."""
-        power = None if index in self._few_rows else _VOTE_POWERS[self.selection]
+        power = None if index in self._few_rows else _VOTE_POWERS.get(self.selection)
         rows, n_right, n_copies = select_rows(
             draw,
             lambda X: judge.judge(self._scaled(X).reshape(len(X), -1), index),

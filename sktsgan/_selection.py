@@ -97,7 +97,7 @@ class NeighborSelection:
         return np.ptp(X.reshape(len(X), self.n_channels, -1), axis=2)
 
 
-def select_rows(draw, judge, n_rows, copy_distance, power=None, rng=None):
+def select_rows(draw, judge, n_rows, copy_distance, power, rng):
     """Draw rows until `n_rows` of them are right and no copies.
 
     Parameters
@@ -112,8 +112,8 @@ def select_rows(draw, judge, n_rows, copy_distance, power=None, rng=None):
         Distance to a real row up to which a row is a near-copy.
     power : float or None
         Each row is kept with a probability: its votes to this power. None keeps all but copies.
-    rng : numpy.random.RandomState or None
-        Source of randomness, where there is a `power`.
+    rng : numpy.random.RandomState
+        Source of randomness, not used without a `power`.
 
     Returns
     -------

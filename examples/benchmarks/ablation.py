@@ -73,13 +73,13 @@ def main():
     parser.add_argument("--training", action="store_true", help="parts of training (an hour)")
     parser.add_argument("--folder", type=Path, default=Path("docs/benchmark"))
     args = parser.parse_args()
+    only_scarce = args.tasks == ["scarce"]
     if args.training:
         base, others, variants = ALONE, IN_TRAINING, {ALONE: AFTER_TRAINING[ALONE]}
-    else:  # one part of training is better in the generated rows alone; is it in the default?
-        base, others, variants = "default", {PER_CLASS: IN_TRAINING[PER_CLASS]}, AFTER_TRAINING
-    only_scarce = args.tasks == ["scarce"]
-    if not only_scarce:  # hours of training
-        others = {}
+    else:
+        base, others, variants = "default", {}, AFTER_TRAINING
+        if only_scarce:  # a part that is better in the generated rows alone; is it in the default?
+            others = {PER_CLASS: IN_TRAINING[PER_CLASS]}
     cells = [(task, seed) for task in args.tasks for seed in args.seeds]
     jobs = [(*cell, {}, variants) for cell in cells]
     jobs += [
