@@ -48,7 +48,7 @@ from sktsgan._selection import (
     find_distinct,
     interpolate_rows,
     jittered,
-    nearest_within,
+    nearest_aligned,
     select_rows,
 )
 from sktsgan._signals import (
@@ -704,7 +704,8 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         places = find_distinct(rows, labels)
         rows, labels = rows[places], labels[places]
         largest = np.bincount(labels).argmax()
-        variation = Variation(rows[labels == largest], rng) if self.variation else None
+        donors = rows[labels == largest]
+        variation = Variation(donors, rng, self._signal_shape[0]) if self.variation else None
         detail = Detail(rows, self.detail_fraction) if self.detail_fraction else None
         preparation = Preparation(as_signals(X, self.n_channels)[places])
         judge = NeighborSelection(rows, labels, self._signal_shape[0])
@@ -725,7 +726,8 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         """Make rows of a class: interpolated ones, then generated ones."""
         places = np.flatnonzero(judge.y == index)
         own = judge.X[places]
-        neighbors = nearest_within(own)
+        n_channels = self._signal_shape[0]
+        aligned = nearest_aligned(own, n_channels)
         nearest = NearestNeighbors(n_neighbors=1).fit(own) if preparation else None
         limit = min(self.variation, _MOST_OF_SCALED) if preparation.scaled else self.variation
 
@@ -733,7 +735,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
             return variation.vary(X, limit, rng) if variation else X
 
         def interpolate(n):
-            X = interpolate_rows(own, n, rng, neighbors)
+            X = interpolate_rows(own, n, rng, *aligned, n_channels)
             if index in self._few_rows or not variation:  # between few rows little is new
                 X = jittered(X, rng)
             return vary(X)
@@ -1127,7 +1129,9 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         for index, X in self._few_rows.items():
             rows = np.flatnonzero(labels == index)
             X = X.reshape(len(X), -1)
-            between = interpolate_rows(X, len(rows), rng, nearest_within(X))
+            n_channels = self._signal_shape[0]
+            aligned = nearest_aligned(X, n_channels)
+            between = interpolate_rows(X, len(rows), rng, *aligned, n_channels)
             signals[rows] = self._unflattened(jittered(between, rng))
         nets = {id(net): net for net in self._nets.values()}
         for key, net in nets.items():

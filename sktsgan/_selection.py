@@ -16,6 +16,10 @@ _ROUNDING = 1e-5
 # Nearest rows of its class among which new ones are made with a row. Two beats of a class may point
 # up and down, and what lies between those is no beat.
 _N_NEAREST = 5
+# Rows of its class among which these are searched, once each is moved in time to lie on the row.
+_N_CANDIDATES = 30
+# Rows are moved by at most one time point for so many that they have.
+_POINTS_PER_SHIFT = 21
 # Scatter of the weights of a row and its nearest ones. Variation adds to what 1 would be.
 _SPREAD = 0.7
 # Rounds that even out how often rows take part; more would give single outliers much weight.
@@ -159,9 +163,12 @@ class Variation:
         Rows of a class that has many.
     rng : numpy.random.RandomState
         Chooses among very many.
+    n_channels : int, default=1
+        Channels, of which each row has the time points one after the other.
     """
 
-    def __init__(self, X, rng):
+    def __init__(self, X, rng, n_channels=1):
+        self.n_channels = n_channels
         self.X = X[rng.permutation(len(X))[:_MAX_DONORS]]
         self.donors = NearestNeighbors(n_neighbors=min(_N_DONORS, len(self.X))).fit(self.X)
         n_partners = max(_N_NEAREST, round(_PARTNER_SHARE * len(self.X)))
@@ -171,7 +178,9 @@ class Variation:
     def draw(self, X, rng):
         """Return for each row in `X` the difference between a row near it and its neighbour.
 
-        Near rows are of the same patient, or as noisy, so what is lent fits.
+        Near rows are of the same patient, or as noisy, so what is lent fits. The neighbour is moved
+        in time to lie on the other: of a step and the same one a little later, the difference is a
+        spike, which added to a third makes no step.
         """
         if not self.partners.shape[1]:
             return np.zeros_like(X)
@@ -179,7 +188,9 @@ class Variation:
         partners = _one_of_each(self.partners[donors], rng)
         # either way round, since most rows have their neighbours on the side of the dense middle
         sign = rng.choice(np.array([-1, 1], dtype=X.dtype), size=(len(X), 1))
-        return sign * (self.X[partners] - self.X[donors])
+        donors, partners = self.X[donors], self.X[partners]
+        shifts, _ = find_shifts(partners, donors, self.n_channels)
+        return sign * (shifted(partners, shifts, self.n_channels) - donors)
 
     def vary(self, X, limit, rng):
         """Move rows by what was drawn for them, times a number between 0 and `limit`.
@@ -212,12 +223,49 @@ def nearest_within(X, n_nearest=_N_NEAREST):
     return index.kneighbors(X, return_distance=False)
 
 
-def interpolate_rows(X, n_rows, rng, neighbors):
+def shifted(X, shifts, n_channels=1):
+    """Move each row in time by its number of points, later where positive; its ends go on flat."""
+    n_timepoints = X.shape[1] // n_channels
+    places = np.clip(np.arange(n_timepoints) - shifts[:, None], 0, n_timepoints - 1)
+    signals = X.reshape(len(X), n_channels, n_timepoints)
+    return np.take_along_axis(signals, places[:, None], axis=2).reshape(X.shape)
+
+
+def find_shifts(X, like, n_channels=1):
+    """Find by how much each row is to be moved to lie best on its row of `like`.
+
+    Returns the shifts, the shortest of equal ones, and the squared distances that are left.
+    """
+    most = X.shape[1] // n_channels // _POINTS_PER_SHIFT
+    shifts = np.array(sorted(range(-most, most + 1), key=abs))
+    distances = [
+        ((shifted(X, np.full(len(X), shift), n_channels) - like) ** 2).sum(axis=1)
+        for shift in shifts
+    ]
+    return shifts[np.argmin(distances, axis=0)], np.min(distances, axis=0)
+
+
+def nearest_aligned(X, n_channels=1):
+    """Find each row itself and its nearest rows, moved in time to lie on it: places and shifts.
+
+    The same beat a little later is the same beat, but far away; and means of beats that do not lie
+    on each other are blunt.
+    """
+    places = nearest_within(X, _N_CANDIDATES)
+    found = [find_shifts(X[column], X, n_channels) for column in places.T]
+    shifts, distances = (np.column_stack(part) for part in zip(*found, strict=True))
+    shifts[:, 0], distances[:, 0] = 0, -1  # the row itself comes first
+    order = np.argsort(distances, axis=1, kind="stable")[:, : _N_NEAREST + 1]
+    return np.take_along_axis(places, order, axis=1), np.take_along_axis(shifts, order, axis=1)
+
+
+def interpolate_rows(X, n_rows, rng, neighbors, shifts, n_channels=1):
     """Make rows among neighbours of one class, scattered about as these are.
 
     A row on the line between two neighbours is nearer to both than a new row of the class would
     be. Here a row and all its neighbours take part, as in [1]_, with Gaussian weights about equal
-    ones: with a spread of 1 the new rows would have the neighbours' own covariance.
+    ones: with a spread of 1 the new rows would have the neighbours' own covariance. Neighbours are
+    moved in time to lie on the row, and their sum to where one of them was.
 
     Parameters
     ----------
@@ -227,8 +275,10 @@ def interpolate_rows(X, n_rows, rng, neighbors):
         Rows wanted.
     rng : numpy.random.RandomState
         Source of randomness.
-    neighbors : ndarray of int of shape (n_samples, n_nearest)
-        Of :func:`nearest_within`.
+    neighbors, shifts : ndarray of int of shape (n_samples, n_nearest)
+        Of :func:`nearest_aligned`.
+    n_channels : int, default=1
+        Channels, of which each row has the time points one after the other.
 
     Returns
     -------
@@ -247,7 +297,12 @@ def interpolate_rows(X, n_rows, rng, neighbors):
     noise -= noise.mean(axis=1, keepdims=True)
     weights = 1 / n_nearest + _SPREAD * noise / np.sqrt(max(n_nearest - 1, 1))
     weights = weights.astype(X.dtype)
-    return sum(weights[:, [i]] * X[neighbors[first, i]] for i in range(n_nearest))
+    neighbors, shifts = neighbors[first], shifts[first]
+    rows = sum(
+        weights[:, [i]] * shifted(X[neighbors[:, i]], shifts[:, i], n_channels)
+        for i in range(n_nearest)
+    )
+    return shifted(rows, -_one_of_each(shifts, rng), n_channels)
 
 
 def _even_starts(neighbors):

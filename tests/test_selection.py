@@ -11,10 +11,13 @@ from sktsgan._selection import (
     Variation,
     _even_starts,
     find_distinct,
+    find_shifts,
     interpolate_rows,
     jittered,
+    nearest_aligned,
     nearest_within,
     select_rows,
+    shifted,
 )
 
 
@@ -117,14 +120,15 @@ def test_copy_distance_of_one_row():
 
 @pytest.mark.parametrize("n_rows", [1, 2, 10])
 def test_interpolated_rows_are_weighted_means_of_neighbours(n_rows):
-    X = np.random.default_rng(0).normal(size=(n_rows, 30)).astype(np.float32)
-    neighbors = nearest_within(X)
-    rows = interpolate_rows(X, 200, np.random.RandomState(0), neighbors)
-    assert rows.shape == (200, 30)
+    X = np.random.default_rng(0).normal(size=(n_rows, 20)).astype(np.float32)
+    neighbors, shifts = nearest_aligned(X)
+    assert not shifts.any()  # rows as short as these stay where they are
+    rows = interpolate_rows(X, 200, np.random.RandomState(0), neighbors, shifts)
+    assert rows.shape == (200, 20)
     assert rows.dtype == np.float32
     left = []
     for first, *others in X[neighbors].astype(float):  # nothing beside what their differences span
-        ways = np.reshape(others, (-1, 30)) - first
+        ways = np.reshape(others, (-1, 20)) - first
         left.append(rows - first - (rows - first) @ np.linalg.pinv(ways) @ ways)
     assert np.abs(left).max(axis=2).min(axis=0).max() < 1e-5
     assert len(np.unique(rows, axis=0)) == (1 if n_rows == 1 else 200)
@@ -132,7 +136,7 @@ def test_interpolated_rows_are_weighted_means_of_neighbours(n_rows):
 
 def test_interpolated_rows_scatter_as_a_share_of_their_neighbours(rng):
     X = rng.normal(size=(6, 10))
-    rows = interpolate_rows(X, 40_000, np.random.RandomState(0), nearest_within(X))
+    rows = interpolate_rows(X, 40_000, np.random.RandomState(0), *nearest_aligned(X))
     np.testing.assert_allclose(rows.mean(axis=0), X.mean(axis=0), atol=0.02)
     np.testing.assert_allclose(np.cov(rows.T), 0.7**2 * np.cov(X.T), atol=0.03)
 
@@ -150,14 +154,81 @@ def test_rows_at_the_rim_take_part_as_those_in_the_middle(rng):
 
 def test_rows_of_many_replicates():
     X = np.repeat(np.random.default_rng(0).normal(size=(2, 5)), 20, axis=0)
-    rows = interpolate_rows(X, 50, np.random.RandomState(0), nearest_within(X))
+    rows = interpolate_rows(X, 50, np.random.RandomState(0), *nearest_aligned(X))
     assert np.isfinite(rows).all()
 
 
 def test_ends_are_near_ones(rng):
     X = np.concatenate([rng.normal(size=(6, 4)), rng.normal(100, 1, size=(6, 4))])
-    rows = interpolate_rows(X, 100, np.random.RandomState(0), nearest_within(X))
+    rows = interpolate_rows(X, 100, np.random.RandomState(0), *nearest_aligned(X))
     assert not ((rows > 15) & (rows < 85)).any()
+
+
+@pytest.mark.parametrize("n_channels", [1, 2])
+def test_shifts_against_loops(rng, n_channels):
+    X, like = rng.normal(size=(2, 30, n_channels * 70))
+    X[:10] = np.roll(like[:10].reshape(10, n_channels, 70), -3, axis=2).reshape(10, -1)
+    shifts, distances = find_shifts(X, like, n_channels)
+    moved = shifted(X, shifts, n_channels)
+    assert (shifts[:10] == 3).all()
+    for i, row in enumerate(X.reshape(30, n_channels, 70)):
+        by_shift = {}
+        for shift in range(-3, 4):  # one point for 21
+            ends = [row[:, :1]] * max(shift, 0) + [row] + [row[:, -1:]] * max(-shift, 0)
+            there = np.concatenate(ends, axis=1)
+            there = there[:, :70] if shift > 0 else there[:, -70:]
+            by_shift[shift] = ((there.ravel() - like[i]) ** 2).sum(), there.ravel()
+        best = min(by_shift, key=lambda shift: by_shift[shift][0])
+        assert shifts[i] == best
+        assert distances[i] == pytest.approx(by_shift[best][0])
+        np.testing.assert_array_equal(moved[i], by_shift[best][1])
+
+
+def test_rows_that_fit_as_they_are_stay(rng):
+    shifts, distances = find_shifts(np.ones((5, 70)), np.zeros((5, 70)))
+    assert not shifts.any()
+    np.testing.assert_array_equal(distances, 70)
+
+
+def bumps(rng, n_rows=60, width=2.0):
+    """Return bumps of one shape at places within three points, and the places."""
+    places = rng.uniform(47, 53, size=n_rows)
+    return np.exp(-(((np.arange(100) - places[:, None]) / width) ** 2) / 2), places
+
+
+def test_nearest_rows_are_so_once_they_are_moved(rng):
+    X, places = bumps(rng)
+    X[:30] *= 2  # near in time are rows of both heights
+    neighbors, shifts = nearest_aligned(X)
+    np.testing.assert_array_equal(neighbors[:, 0], np.arange(60))
+    assert not shifts[:, 0].any()
+    assert ((neighbors < 30) == (np.arange(60) < 30)[:, None]).all()
+    apart = places[:, None] - places[neighbors]
+    assert np.abs(apart - shifts).max() < 1
+    assert np.abs(shifts).max() >= 3
+
+
+def test_means_of_rows_at_other_places_are_as_sharp_and_where_those_are(rng):
+    X, places = bumps(rng)
+    rows = interpolate_rows(X, 2000, np.random.RandomState(0), *nearest_aligned(X))
+    assert np.abs(rows.max(axis=1) - 1).max() < 0.15
+    found = rows.argmax(axis=1)
+    assert found.min() >= 46
+    assert found.max() <= 54
+    assert found.std() == pytest.approx(places.std(), rel=0.15)
+
+
+def test_variation_is_not_in_time():
+    """Seven bumps, each a point later than the last, lend nothing; seven heights do."""
+    times = np.arange(100) - np.arange(47, 54)[:, None]
+    in_place = np.exp(-((times / 2) ** 2) / 2)
+    in_height = in_place[:1] * np.arange(1, 8)[:, None]
+    drawn = Variation(in_place, np.random.RandomState(0)).draw(in_place, np.random.RandomState(1))
+    np.testing.assert_allclose(drawn, 0, atol=1e-12)
+    drawn = Variation(in_height, np.random.RandomState(0)).draw(in_place, np.random.RandomState(1))
+    multiples = np.abs(drawn[:, 47] / in_place[0, 47])
+    np.testing.assert_allclose(multiples, multiples.round(), atol=1e-9)
+    assert multiples.min() >= 1
 
 
 def test_jitter_is_gain_and_offset(rng):
@@ -300,8 +371,8 @@ def test_variation_against_loops(rng, n_rows, n_partners):
 def test_rows_start_as_often_as_evens_out(rng):
     X = rng.normal(size=(50, 4))
     X[-1] = 1000  # nobody's neighbour
-    neighbors = nearest_within(X)
-    rows = interpolate_rows(X, 20_000, np.random.RandomState(0), neighbors)
+    neighbors, shifts = nearest_aligned(X)
+    rows = interpolate_rows(X, 20_000, np.random.RandomState(0), neighbors, shifts)
     expected = _even_starts(neighbors)[-1]
     assert expected > 2 / 50
     assert (np.abs(rows).max(axis=1) > 20).mean() == pytest.approx(expected, rel=0.1)
