@@ -178,9 +178,10 @@ class Variation:
     def draw(self, X, rng):
         """Return for each row in `X` the difference between a row near it and its neighbour.
 
-        Near rows are of the same patient, or as noisy, so what is lent fits. The neighbour is moved
-        in time to lie on the other: of a step and the same one a little later, the difference is a
-        spike, which added to a third makes no step.
+        Near rows are of the same patient, or as noisy, so what is lent fits. It is not in time: of
+        a wave and the same one a little later, the difference is two spikes, which make no wave of
+        a third. So the neighbour is moved to lie on the other row, and what is left along the
+        other's slope, of a shift by less than a point, is taken out.
         """
         if not self.partners.shape[1]:
             return np.zeros_like(X)
@@ -190,7 +191,9 @@ class Variation:
         sign = rng.choice(np.array([-1, 1], dtype=X.dtype), size=(len(X), 1))
         donors, partners = self.X[donors], self.X[partners]
         shifts, _ = find_shifts(partners, donors, self.n_channels)
-        return sign * (shifted(partners, shifts, self.n_channels) - donors)
+        return sign * without_shift(
+            shifted(partners, shifts, self.n_channels) - donors, donors, self.n_channels
+        )
 
     def vary(self, X, limit, rng):
         """Move rows by what was drawn for them, times a number between 0 and `limit`.
@@ -243,6 +246,20 @@ def find_shifts(X, like, n_channels=1):
         for shift in shifts
     ]
     return shifts[np.argmin(distances, axis=0)], np.min(distances, axis=0)
+
+
+def without_shift(differences, X, n_channels=1):
+    """Take from differences to the rows of `X` what moving these in time by part of a point makes.
+
+    Rows too short to be moved are left as they are.
+    """
+    n_timepoints = X.shape[1] // n_channels
+    if n_timepoints < _POINTS_PER_SHIFT:
+        return differences
+    slopes = np.gradient(X.reshape(len(X), n_channels, n_timepoints), axis=2).reshape(X.shape)
+    along, steepness = ((slopes * rows).sum(axis=1) for rows in (differences, slopes))
+    shares = np.divide(along, steepness, out=np.zeros_like(along), where=steepness > 0)
+    return differences - shares[:, None] * slopes
 
 
 def nearest_aligned(X, n_channels=1):

@@ -18,6 +18,7 @@ from sktsgan._selection import (
     nearest_within,
     select_rows,
     shifted,
+    without_shift,
 )
 
 
@@ -229,6 +230,25 @@ def test_variation_is_not_in_time():
     multiples = np.abs(drawn[:, 47] / in_place[0, 47])
     np.testing.assert_allclose(multiples, multiples.round(), atol=1e-9)
     assert multiples.min() >= 1
+
+
+@pytest.mark.parametrize("n_channels", [1, 2])
+def test_what_is_left_is_across_the_slope(rng, n_channels):
+    X, differences = rng.normal(size=(2, 20, n_channels * 50))
+    left = without_shift(differences, X, n_channels)
+    for row, difference, rest in zip(X, differences, left, strict=True):
+        slope = np.concatenate([np.gradient(lead) for lead in np.split(row, n_channels)])
+        assert rest @ slope == pytest.approx(0, abs=1e-9)
+        share = difference @ slope / (slope @ slope)
+        np.testing.assert_allclose(rest, difference - share * slope)
+    np.testing.assert_array_equal(without_shift(differences, np.ones_like(X)), differences)
+
+
+def test_a_shift_by_half_a_point_leaves_next_to_nothing():
+    times = np.arange(100.0)
+    there, later = (np.exp(-(((times - place) / 4) ** 2) / 2)[None] for place in (50, 50.5))
+    assert np.abs(later - there).max() > 0.07
+    assert np.abs(without_shift(later - there, there)).max() < 0.01
 
 
 def test_jitter_is_gain_and_offset(rng):
