@@ -42,13 +42,13 @@ from sktsgan._private import (
 from sktsgan._processes import Processes
 from sktsgan._saving import SavingMixin, taken_apart
 from sktsgan._selection import (
+    Alignment,
     Detail,
     NeighborSelection,
     Variation,
     find_distinct,
     interpolate_rows,
     jittered,
-    nearest_aligned,
     select_rows,
 )
 from sktsgan._signals import (
@@ -199,6 +199,10 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         Share of the new rows of ``fit_resample`` that are weighted sums of a real row of the
         class and its five nearest [3]_, instead of being generated. The weights are random, add up
         to 1 and may be negative. They anchor what a classifier sees to real rows.
+    max_shift : float, default=0.05
+        Rows are moved in time to lie on each other, by up to this share of their time points,
+        before they are summed or one is subtracted from another. A sum is then moved to where one
+        of its rows was. 0 leaves them where they are.
     variation : float, default=4.0
         New rows of ``fit_resample`` are moved by the difference between two neighbouring rows of
         the largest class near them, times up to this number (times the square of a uniform one):
@@ -380,6 +384,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         "patience": [Interval(numbers.Integral, 1, None, closed="left"), None],
         "selection": [StrOptions(set(_VOTE_POWERS)), None],
         "interpolation_fraction": [Interval(numbers.Real, 0, 1, closed="both")],
+        "max_shift": [Interval(numbers.Real, 0, 0.5, closed="both")],
         "variation": [Interval(numbers.Real, 0, None, closed="left")],
         "detail_fraction": [Interval(numbers.Real, 0, 1, closed="left")],
         "replicate_fraction": [Interval(numbers.Real, 0, 1, closed="both")],
@@ -426,6 +431,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         patience=10,
         selection="neighbors",
         interpolation_fraction=0.75,
+        max_shift=0.05,
         variation=4.0,
         detail_fraction=0.03,
         replicate_fraction=0.0,
@@ -469,6 +475,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         self.patience = patience
         self.selection = selection
         self.interpolation_fraction = interpolation_fraction
+        self.max_shift = max_shift
         self.variation = variation
         self.detail_fraction = detail_fraction
         self.replicate_fraction = replicate_fraction
@@ -705,11 +712,14 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         rows, labels = rows[places], labels[places]
         largest = np.bincount(labels).argmax()
         donors = rows[labels == largest]
-        variation = Variation(donors, rng, self._signal_shape[0]) if self.variation else None
+        variation = Variation(donors, rng, self._alignment()) if self.variation else None
         detail = Detail(rows, self.detail_fraction) if self.detail_fraction else None
         preparation = Preparation(as_signals(X, self.n_channels)[places])
         judge = NeighborSelection(rows, labels, self._signal_shape[0])
         return judge, variation, detail, preparation
+
+    def _alignment(self):
+        return Alignment(self.max_shift, self._signal_shape[0])
 
     def _share_out(self, index, n_rows):
         """Say how many rows of a class to replicate, to interpolate and to generate."""
@@ -726,8 +736,8 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         """Make rows of a class: interpolated ones, then generated ones."""
         places = np.flatnonzero(judge.y == index)
         own = judge.X[places]
-        n_channels = self._signal_shape[0]
-        aligned = nearest_aligned(own, n_channels)
+        alignment = self._alignment()
+        aligned = alignment.nearest(own)
         nearest = NearestNeighbors(n_neighbors=1).fit(own) if preparation else None
         limit = min(self.variation, _MOST_OF_SCALED) if preparation.scaled else self.variation
 
@@ -735,7 +745,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
             return variation.vary(X, limit, rng) if variation else X
 
         def interpolate(n):
-            X = interpolate_rows(own, n, rng, *aligned, n_channels)
+            X = interpolate_rows(own, n, rng, alignment, *aligned)
             if index in self._few_rows or not variation:  # between few rows little is new
                 X = jittered(X, rng)
             return vary(X)
@@ -1129,9 +1139,8 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         for index, X in self._few_rows.items():
             rows = np.flatnonzero(labels == index)
             X = X.reshape(len(X), -1)
-            n_channels = self._signal_shape[0]
-            aligned = nearest_aligned(X, n_channels)
-            between = interpolate_rows(X, len(rows), rng, *aligned, n_channels)
+            alignment = self._alignment()
+            between = interpolate_rows(X, len(rows), rng, alignment, *alignment.nearest(X))
             signals[rows] = self._unflattened(jittered(between, rng))
         nets = {id(net): net for net in self._nets.values()}
         for key, net in nets.items():

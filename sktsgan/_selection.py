@@ -18,8 +18,6 @@ _ROUNDING = 1e-5
 _N_NEAREST = 5
 # Rows of its class among which these are searched, once each is moved in time to lie on the row.
 _N_CANDIDATES = 30
-# Rows are moved by at most one time point for so many that they have.
-_POINTS_PER_SHIFT = 21
 # Scatter of the weights of a row and its nearest ones. Variation adds to what 1 would be.
 _SPREAD = 0.7
 # Rounds that even out how often rows take part; more would give single outliers much weight.
@@ -154,6 +152,72 @@ def select_rows(draw, judge, n_rows, copy_distance, power, rng):
     return rows[:n_rows], n_right, n_copies
 
 
+class Alignment:
+    """Rows moved in time to lie on others.
+
+    The same beat a little later is the same beat, but far away; a mean of such beats is blunt,
+    and their difference is two spikes, which make no wave of a third.
+
+    Parameters
+    ----------
+    max_shift : float
+        Share of the time points by which a row is moved at most.
+    n_channels : int, default=1
+        Channels, of which each row has the time points one after the other.
+    """
+
+    def __init__(self, max_shift, n_channels=1):
+        self.max_shift, self.n_channels = max_shift, n_channels
+
+    def _most(self, X):
+        return int(self.max_shift * X.shape[1] / self.n_channels)
+
+    def _signals(self, X):
+        return X.reshape(len(X), self.n_channels, -1)
+
+    def move(self, X, shifts):
+        """Move each row by its number of time points, later where positive; ends go on flat."""
+        signals = self._signals(X)
+        n_timepoints = signals.shape[2]
+        places = np.clip(np.arange(n_timepoints) - shifts[:, None], 0, n_timepoints - 1)
+        return np.take_along_axis(signals, places[:, None], axis=2).reshape(X.shape)
+
+    def find(self, X, like):
+        """Find by how much each row is to be moved to lie best on its row of `like`.
+
+        Returns the shifts, the shortest of equal ones, and the squared distances that are left.
+        """
+        most = self._most(X)
+        shifts = np.array(sorted(range(-most, most + 1), key=abs))
+        distances = [
+            ((self.move(X, np.full(len(X), shift)) - like) ** 2).sum(axis=1) for shift in shifts
+        ]
+        return shifts[np.argmin(distances, axis=0)], np.min(distances, axis=0)
+
+    def subtract(self, X, others):
+        """Subtract from each row its other one, but for what a shift makes of the difference.
+
+        The row is moved to lie on the other, and what is left along the other's slope, as of a
+        shift by part of a point, is taken out.
+        """
+        differences = self.move(X, self.find(X, others)[0]) - others
+        if not self._most(X):
+            return differences
+        slopes = np.gradient(self._signals(others), axis=2).reshape(X.shape)
+        along, steepness = ((slopes * rows).sum(axis=1) for rows in (differences, slopes))
+        shares = np.divide(along, steepness, out=np.zeros_like(along), where=steepness > 0)
+        return differences - shares[:, None] * slopes
+
+    def nearest(self, X):
+        """Find each row itself and its nearest rows, once they are moved: places and shifts."""
+        places = nearest_within(X, _N_CANDIDATES)
+        found = [self.find(X[column], X) for column in places.T]
+        shifts, distances = (np.column_stack(part) for part in zip(*found, strict=True))
+        shifts[:, 0], distances[:, 0] = 0, -1  # the row itself comes first
+        order = np.argsort(distances, axis=1, kind="stable")[:, : _N_NEAREST + 1]
+        return np.take_along_axis(places, order, axis=1), np.take_along_axis(shifts, order, axis=1)
+
+
 class Variation:
     """How rows of one class differ from their neighbours, to be carried over to others.
 
@@ -163,12 +227,12 @@ class Variation:
         Rows of a class that has many.
     rng : numpy.random.RandomState
         Chooses among very many.
-    n_channels : int, default=1
-        Channels, of which each row has the time points one after the other.
+    alignment : Alignment
+        Moves rows in time, so that what is lent is none of it.
     """
 
-    def __init__(self, X, rng, n_channels=1):
-        self.n_channels = n_channels
+    def __init__(self, X, rng, alignment):
+        self.alignment = alignment
         self.X = X[rng.permutation(len(X))[:_MAX_DONORS]]
         self.donors = NearestNeighbors(n_neighbors=min(_N_DONORS, len(self.X))).fit(self.X)
         n_partners = max(_N_NEAREST, round(_PARTNER_SHARE * len(self.X)))
@@ -178,10 +242,7 @@ class Variation:
     def draw(self, X, rng):
         """Return for each row in `X` the difference between a row near it and its neighbour.
 
-        Near rows are of the same patient, or as noisy, so what is lent fits. It is not in time: of
-        a wave and the same one a little later, the difference is two spikes, which make no wave of
-        a third. So the neighbour is moved to lie on the other row, and what is left along the
-        other's slope, of a shift by less than a point, is taken out.
+        Near rows are of the same patient, or as noisy, so what is lent fits.
         """
         if not self.partners.shape[1]:
             return np.zeros_like(X)
@@ -189,11 +250,7 @@ class Variation:
         partners = _one_of_each(self.partners[donors], rng)
         # either way round, since most rows have their neighbours on the side of the dense middle
         sign = rng.choice(np.array([-1, 1], dtype=X.dtype), size=(len(X), 1))
-        donors, partners = self.X[donors], self.X[partners]
-        shifts, _ = find_shifts(partners, donors, self.n_channels)
-        return sign * without_shift(
-            shifted(partners, shifts, self.n_channels) - donors, donors, self.n_channels
-        )
+        return sign * self.alignment.subtract(self.X[partners], self.X[donors])
 
     def vary(self, X, limit, rng):
         """Move rows by what was drawn for them, times a number between 0 and `limit`.
@@ -226,57 +283,7 @@ def nearest_within(X, n_nearest=_N_NEAREST):
     return index.kneighbors(X, return_distance=False)
 
 
-def shifted(X, shifts, n_channels=1):
-    """Move each row in time by its number of points, later where positive; its ends go on flat."""
-    n_timepoints = X.shape[1] // n_channels
-    places = np.clip(np.arange(n_timepoints) - shifts[:, None], 0, n_timepoints - 1)
-    signals = X.reshape(len(X), n_channels, n_timepoints)
-    return np.take_along_axis(signals, places[:, None], axis=2).reshape(X.shape)
-
-
-def find_shifts(X, like, n_channels=1):
-    """Find by how much each row is to be moved to lie best on its row of `like`.
-
-    Returns the shifts, the shortest of equal ones, and the squared distances that are left.
-    """
-    most = X.shape[1] // n_channels // _POINTS_PER_SHIFT
-    shifts = np.array(sorted(range(-most, most + 1), key=abs))
-    distances = [
-        ((shifted(X, np.full(len(X), shift), n_channels) - like) ** 2).sum(axis=1)
-        for shift in shifts
-    ]
-    return shifts[np.argmin(distances, axis=0)], np.min(distances, axis=0)
-
-
-def without_shift(differences, X, n_channels=1):
-    """Take from differences to the rows of `X` what moving these in time by part of a point makes.
-
-    Rows too short to be moved are left as they are.
-    """
-    n_timepoints = X.shape[1] // n_channels
-    if n_timepoints < _POINTS_PER_SHIFT:
-        return differences
-    slopes = np.gradient(X.reshape(len(X), n_channels, n_timepoints), axis=2).reshape(X.shape)
-    along, steepness = ((slopes * rows).sum(axis=1) for rows in (differences, slopes))
-    shares = np.divide(along, steepness, out=np.zeros_like(along), where=steepness > 0)
-    return differences - shares[:, None] * slopes
-
-
-def nearest_aligned(X, n_channels=1):
-    """Find each row itself and its nearest rows, moved in time to lie on it: places and shifts.
-
-    The same beat a little later is the same beat, but far away; and means of beats that do not lie
-    on each other are blunt.
-    """
-    places = nearest_within(X, _N_CANDIDATES)
-    found = [find_shifts(X[column], X, n_channels) for column in places.T]
-    shifts, distances = (np.column_stack(part) for part in zip(*found, strict=True))
-    shifts[:, 0], distances[:, 0] = 0, -1  # the row itself comes first
-    order = np.argsort(distances, axis=1, kind="stable")[:, : _N_NEAREST + 1]
-    return np.take_along_axis(places, order, axis=1), np.take_along_axis(shifts, order, axis=1)
-
-
-def interpolate_rows(X, n_rows, rng, neighbors, shifts, n_channels=1):
+def interpolate_rows(X, n_rows, rng, alignment, neighbors, shifts):
     """Make rows among neighbours of one class, scattered about as these are.
 
     A row on the line between two neighbours is nearer to both than a new row of the class would
@@ -292,10 +299,10 @@ def interpolate_rows(X, n_rows, rng, neighbors, shifts, n_channels=1):
         Rows wanted.
     rng : numpy.random.RandomState
         Source of randomness.
+    alignment : Alignment
+        Moves rows in time.
     neighbors, shifts : ndarray of int of shape (n_samples, n_nearest)
-        Of :func:`nearest_aligned`.
-    n_channels : int, default=1
-        Channels, of which each row has the time points one after the other.
+        Of its ``nearest``.
 
     Returns
     -------
@@ -316,10 +323,9 @@ def interpolate_rows(X, n_rows, rng, neighbors, shifts, n_channels=1):
     weights = weights.astype(X.dtype)
     neighbors, shifts = neighbors[first], shifts[first]
     rows = sum(
-        weights[:, [i]] * shifted(X[neighbors[:, i]], shifts[:, i], n_channels)
-        for i in range(n_nearest)
+        weights[:, [i]] * alignment.move(X[neighbors[:, i]], shifts[:, i]) for i in range(n_nearest)
     )
-    return shifted(rows, -_one_of_each(shifts, rng), n_channels)
+    return alignment.move(rows, -_one_of_each(shifts, rng))
 
 
 def _even_starts(neighbors):

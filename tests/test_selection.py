@@ -6,20 +6,19 @@ from scipy.spatial.distance import cdist
 
 from sktsgan import _selection
 from sktsgan._selection import (
+    Alignment,
     Detail,
     NeighborSelection,
     Variation,
     _even_starts,
     find_distinct,
-    find_shifts,
     interpolate_rows,
     jittered,
-    nearest_aligned,
     nearest_within,
     select_rows,
-    shifted,
-    without_shift,
 )
+
+ALIGNMENT = Alignment(0.05)
 
 
 @pytest.fixture
@@ -121,15 +120,15 @@ def test_copy_distance_of_one_row():
 
 @pytest.mark.parametrize("n_rows", [1, 2, 10])
 def test_interpolated_rows_are_weighted_means_of_neighbours(n_rows):
-    X = np.random.default_rng(0).normal(size=(n_rows, 20)).astype(np.float32)
-    neighbors, shifts = nearest_aligned(X)
+    X = np.random.default_rng(0).normal(size=(n_rows, 19)).astype(np.float32)
+    neighbors, shifts = ALIGNMENT.nearest(X)
     assert not shifts.any()  # rows as short as these stay where they are
-    rows = interpolate_rows(X, 200, np.random.RandomState(0), neighbors, shifts)
-    assert rows.shape == (200, 20)
+    rows = interpolate_rows(X, 200, np.random.RandomState(0), ALIGNMENT, neighbors, shifts)
+    assert rows.shape == (200, 19)
     assert rows.dtype == np.float32
     left = []
     for first, *others in X[neighbors].astype(float):  # nothing beside what their differences span
-        ways = np.reshape(others, (-1, 20)) - first
+        ways = np.reshape(others, (-1, 19)) - first
         left.append(rows - first - (rows - first) @ np.linalg.pinv(ways) @ ways)
     assert np.abs(left).max(axis=2).min(axis=0).max() < 1e-5
     assert len(np.unique(rows, axis=0)) == (1 if n_rows == 1 else 200)
@@ -137,7 +136,7 @@ def test_interpolated_rows_are_weighted_means_of_neighbours(n_rows):
 
 def test_interpolated_rows_scatter_as_a_share_of_their_neighbours(rng):
     X = rng.normal(size=(6, 10))
-    rows = interpolate_rows(X, 40_000, np.random.RandomState(0), *nearest_aligned(X))
+    rows = interpolate_rows(X, 40_000, np.random.RandomState(0), ALIGNMENT, *ALIGNMENT.nearest(X))
     np.testing.assert_allclose(rows.mean(axis=0), X.mean(axis=0), atol=0.02)
     np.testing.assert_allclose(np.cov(rows.T), 0.7**2 * np.cov(X.T), atol=0.03)
 
@@ -155,13 +154,13 @@ def test_rows_at_the_rim_take_part_as_those_in_the_middle(rng):
 
 def test_rows_of_many_replicates():
     X = np.repeat(np.random.default_rng(0).normal(size=(2, 5)), 20, axis=0)
-    rows = interpolate_rows(X, 50, np.random.RandomState(0), *nearest_aligned(X))
+    rows = interpolate_rows(X, 50, np.random.RandomState(0), ALIGNMENT, *ALIGNMENT.nearest(X))
     assert np.isfinite(rows).all()
 
 
 def test_ends_are_near_ones(rng):
     X = np.concatenate([rng.normal(size=(6, 4)), rng.normal(100, 1, size=(6, 4))])
-    rows = interpolate_rows(X, 100, np.random.RandomState(0), *nearest_aligned(X))
+    rows = interpolate_rows(X, 100, np.random.RandomState(0), ALIGNMENT, *ALIGNMENT.nearest(X))
     assert not ((rows > 15) & (rows < 85)).any()
 
 
@@ -169,12 +168,13 @@ def test_ends_are_near_ones(rng):
 def test_shifts_against_loops(rng, n_channels):
     X, like = rng.normal(size=(2, 30, n_channels * 70))
     X[:10] = np.roll(like[:10].reshape(10, n_channels, 70), -3, axis=2).reshape(10, -1)
-    shifts, distances = find_shifts(X, like, n_channels)
-    moved = shifted(X, shifts, n_channels)
+    alignment = Alignment(0.05, n_channels)
+    shifts, distances = alignment.find(X, like)
+    moved = alignment.move(X, shifts)
     assert (shifts[:10] == 3).all()
     for i, row in enumerate(X.reshape(30, n_channels, 70)):
         by_shift = {}
-        for shift in range(-3, 4):  # one point for 21
+        for shift in range(-3, 4):  # 0.05 of 70
             ends = [row[:, :1]] * max(shift, 0) + [row] + [row[:, -1:]] * max(-shift, 0)
             there = np.concatenate(ends, axis=1)
             there = there[:, :70] if shift > 0 else there[:, -70:]
@@ -186,7 +186,7 @@ def test_shifts_against_loops(rng, n_channels):
 
 
 def test_rows_that_fit_as_they_are_stay(rng):
-    shifts, distances = find_shifts(np.ones((5, 70)), np.zeros((5, 70)))
+    shifts, distances = ALIGNMENT.find(np.ones((5, 70)), np.zeros((5, 70)))
     assert not shifts.any()
     np.testing.assert_array_equal(distances, 70)
 
@@ -200,7 +200,7 @@ def bumps(rng, n_rows=60, width=2.0):
 def test_nearest_rows_are_so_once_they_are_moved(rng):
     X, places = bumps(rng)
     X[:30] *= 2  # near in time are rows of both heights
-    neighbors, shifts = nearest_aligned(X)
+    neighbors, shifts = ALIGNMENT.nearest(X)
     np.testing.assert_array_equal(neighbors[:, 0], np.arange(60))
     assert not shifts[:, 0].any()
     assert ((neighbors < 30) == (np.arange(60) < 30)[:, None]).all()
@@ -211,7 +211,7 @@ def test_nearest_rows_are_so_once_they_are_moved(rng):
 
 def test_means_of_rows_at_other_places_are_as_sharp_and_where_those_are(rng):
     X, places = bumps(rng)
-    rows = interpolate_rows(X, 2000, np.random.RandomState(0), *nearest_aligned(X))
+    rows = interpolate_rows(X, 2000, np.random.RandomState(0), ALIGNMENT, *ALIGNMENT.nearest(X))
     assert np.abs(rows.max(axis=1) - 1).max() < 0.15
     found = rows.argmax(axis=1)
     assert found.min() >= 46
@@ -224,31 +224,39 @@ def test_variation_is_not_in_time():
     times = np.arange(100) - np.arange(47, 54)[:, None]
     in_place = np.exp(-((times / 2) ** 2) / 2)
     in_height = in_place[:1] * np.arange(1, 8)[:, None]
-    drawn = Variation(in_place, np.random.RandomState(0)).draw(in_place, np.random.RandomState(1))
+    drawn = Variation(in_place, np.random.RandomState(0), ALIGNMENT).draw(
+        in_place, np.random.RandomState(1)
+    )
     np.testing.assert_allclose(drawn, 0, atol=1e-12)
-    drawn = Variation(in_height, np.random.RandomState(0)).draw(in_place, np.random.RandomState(1))
+    drawn = Variation(in_height, np.random.RandomState(0), ALIGNMENT).draw(
+        in_place, np.random.RandomState(1)
+    )
     multiples = np.abs(drawn[:, 47] / in_place[0, 47])
     np.testing.assert_allclose(multiples, multiples.round(), atol=1e-9)
     assert multiples.min() >= 1
 
 
 @pytest.mark.parametrize("n_channels", [1, 2])
-def test_what_is_left_is_across_the_slope(rng, n_channels):
-    X, differences = rng.normal(size=(2, 20, n_channels * 50))
-    left = without_shift(differences, X, n_channels)
-    for row, difference, rest in zip(X, differences, left, strict=True):
-        slope = np.concatenate([np.gradient(lead) for lead in np.split(row, n_channels)])
+def test_differences_are_across_the_slope(rng, n_channels):
+    X, others = rng.normal(size=(2, 20, n_channels * 50))
+    alignment = Alignment(0.05, n_channels)
+    moved = alignment.move(X, alignment.find(X, others)[0])
+    left = alignment.subtract(X, others)
+    for row, other, rest in zip(moved, others, left, strict=True):
+        slope = np.concatenate([np.gradient(lead) for lead in np.split(other, n_channels)])
         assert rest @ slope == pytest.approx(0, abs=1e-9)
-        share = difference @ slope / (slope @ slope)
-        np.testing.assert_allclose(rest, difference - share * slope)
-    np.testing.assert_array_equal(without_shift(differences, np.ones_like(X)), differences)
+        share = (row - other) @ slope / (slope @ slope)
+        np.testing.assert_allclose(rest, row - other - share * slope)
+    flat = np.zeros_like(X)
+    np.testing.assert_array_equal(alignment.subtract(flat + 1, flat), flat + 1)
+    np.testing.assert_array_equal(Alignment(0, n_channels).subtract(X, others), X - others)
 
 
 def test_a_shift_by_half_a_point_leaves_next_to_nothing():
     times = np.arange(100.0)
     there, later = (np.exp(-(((times - place) / 4) ** 2) / 2)[None] for place in (50, 50.5))
     assert np.abs(later - there).max() > 0.07
-    assert np.abs(without_shift(later - there, there)).max() < 0.01
+    assert np.abs(ALIGNMENT.subtract(later, there)).max() < 0.01
 
 
 def test_jitter_is_gain_and_offset(rng):
@@ -273,7 +281,7 @@ def clouds(rng, n_clouds=3):
 def test_variation_is_that_of_neighbours_near_the_row(rng):
     X, cloud = clouds(rng)
     rows = np.repeat(X, 20, axis=0)
-    drawn = Variation(X, np.random.RandomState(0)).draw(rows, np.random.RandomState(1))
+    drawn = Variation(X, np.random.RandomState(0), ALIGNMENT).draw(rows, np.random.RandomState(1))
     assert np.abs(drawn.mean(axis=0)).max() < 0.3  # either way round
     differences = [
         {tuple(np.round(a - b, 9)) for a in own for b in own}
@@ -286,7 +294,7 @@ def test_variation_is_that_of_neighbours_near_the_row(rng):
 def test_most_steps_are_short_and_none_is_beyond_the_limit(rng):
     X = clouds(rng, n_clouds=1)[0] + 1000 * rng.normal(size=5)  # high beside their differences
     rows = np.repeat(X, 50, axis=0)
-    variation = Variation(X, np.random.RandomState(0))
+    variation = Variation(X, np.random.RandomState(0), ALIGNMENT)
     moved = variation.vary(rows, 4.0, np.random.RandomState(1)) - rows
     seed = np.random.RandomState(1)
     seed.uniform(size=(len(rows), 1))  # the steps are drawn first
@@ -301,7 +309,7 @@ def test_most_steps_are_short_and_none_is_beyond_the_limit(rng):
 def test_variation_does_not_drown_a_row(rng):
     X = rng.normal(size=(50, 30)).astype(np.float32)
     X[0] = X[1]
-    variation = Variation(X, np.random.RandomState(0))
+    variation = Variation(X, np.random.RandomState(0), ALIGNMENT)
     rows = rng.normal(7, np.geomspace(0.01, 100, 500)[:, None], size=(500, 30)).astype(np.float32)
     moved = variation.vary(rows, 4.0, np.random.RandomState(1))
     assert moved.dtype == np.float32
@@ -313,7 +321,7 @@ def test_variation_does_not_drown_a_row(rng):
 
 
 def test_variation_of_one_row_is_none():
-    variation = Variation(np.ones((1, 5)), np.random.RandomState(0))
+    variation = Variation(np.ones((1, 5)), np.random.RandomState(0), ALIGNMENT)
     rows = np.zeros((3, 5))
     np.testing.assert_array_equal(variation.vary(rows, 3.0, np.random.RandomState(1)), rows)
 
@@ -382,7 +390,7 @@ def test_variation_against_loops(rng, n_rows, n_partners):
         for partner in np.argsort(cdist(X[[donor]], X)[0])[1 : n_partners + 1]:
             difference = np.round(X[partner] - X[donor], 9)
             expected |= {tuple(difference), tuple(-difference)}
-    drawn = Variation(X, np.random.RandomState(0)).draw(
+    drawn = Variation(X, np.random.RandomState(0), ALIGNMENT).draw(
         np.repeat(row, 5000, axis=0), np.random.RandomState(1)
     )
     assert {tuple(d) for d in np.round(drawn, 9)} == expected
@@ -391,8 +399,8 @@ def test_variation_against_loops(rng, n_rows, n_partners):
 def test_rows_start_as_often_as_evens_out(rng):
     X = rng.normal(size=(50, 4))
     X[-1] = 1000  # nobody's neighbour
-    neighbors, shifts = nearest_aligned(X)
-    rows = interpolate_rows(X, 20_000, np.random.RandomState(0), neighbors, shifts)
+    neighbors, shifts = ALIGNMENT.nearest(X)
+    rows = interpolate_rows(X, 20_000, np.random.RandomState(0), ALIGNMENT, neighbors, shifts)
     expected = _even_starts(neighbors)[-1]
     assert expected > 2 / 50
     assert (np.abs(rows).max(axis=1) > 20).mean() == pytest.approx(expected, rel=0.1)
@@ -401,7 +409,7 @@ def test_rows_start_as_often_as_evens_out(rng):
 def test_few_of_many_donors_are_of_all_kinds(rng, monkeypatch):
     monkeypatch.setattr(_selection, "_MAX_DONORS", 40)
     X, cloud = clouds(rng)
-    kept = Variation(X, np.random.RandomState(0)).X
+    kept = Variation(X, np.random.RandomState(0), ALIGNMENT).X
     assert len(kept) == 40
     assert set(cloud[cdist(kept, X).argmin(axis=1)]) == {0, 1, 2}
 

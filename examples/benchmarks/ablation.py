@@ -29,6 +29,8 @@ AFTER_TRAINING = {
     "default": {},
     "no selection": {"selection": None},
     "unanimous selection": {"selection": "unanimous"},
+    "rows not moved in time": {"max_shift": 0},
+    "half the variation": {"variation": 2},
     "no variation, jitter instead": {"variation": 0},
     "no fine detail": {"detail_fraction": 0},
     "interpolated rows alone": {"interpolation_fraction": 1},
