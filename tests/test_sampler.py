@@ -237,7 +237,8 @@ def test_labels_may_be_strings_of_python_and_numpy(quick, beats):
 
 def test_interpolated_rows_without_variation_are_jittered(quick, beats):
     X, y = beats
-    sampler = quick(interpolation_fraction=1.0, variation=0, sampling_strategy={"F": 140})
+    options = {"interpolation_fraction": 1, "max_shift": 0, "sampling_strategy": {"F": 140}}
+    sampler = quick(variation=0, **options)
     X_resampled, _ = sampler.fit_resample(X, y)
     new, real = X_resampled[sampler.synthetic_mask_], X[y == "F"].astype(float)
     assert len(new) == 100
@@ -252,7 +253,8 @@ def test_interpolated_rows_without_variation_are_jittered(quick, beats):
 def test_variation_is_that_of_the_largest_class(quick, beats):
     """Interpolated rows are a mean of neighbours and a part of a difference of two rows of N."""
     X, y = beats
-    sampler = quick(interpolation_fraction=1.0, variation=0.5, sampling_strategy={"F": 140})
+    options = {"interpolation_fraction": 1, "max_shift": 0, "sampling_strategy": {"F": 140}}
+    sampler = quick(variation=0.5, **options)
     X_resampled, _ = sampler.fit_resample(X, y)
     new, real, donors = X_resampled[sampler.synthetic_mask_], X[y == "F"].astype(float), X[y == "N"]
     own = NearestNeighbors(n_neighbors=6).fit(real).kneighbors(real, return_distance=False)
@@ -268,6 +270,27 @@ def test_variation_is_that_of_the_largest_class(quick, beats):
             step = np.clip(rest @ left / (rest**2).sum(axis=1), -0.5, 0.5)
             found = min(found, np.abs(left - step[:, None] * rest).max(axis=1).min())
         assert found < 1e-5
+
+
+@pytest.mark.parametrize("n_channels", [1, 2])
+def test_rows_are_moved_in_time_before_they_are_summed(quick, n_channels):
+    """Spikes of one height, up to four points apart: a sum of them is as high, or blunt."""
+    rng = np.random.default_rng(0)
+    places = rng.integers(18, 23, size=100)
+    spikes = np.exp(-((np.arange(40) - places[:, None]) ** 2) / 2)
+    spikes *= 1 + 0.1 * rng.integers(2, size=(100, 1)) * np.linspace(-1, 1, 40)
+    X = np.column_stack([spikes, -2 * spikes])[:, : 40 * n_channels]
+    options = {"interpolation_fraction": 1, "variation": 0, "n_channels": n_channels}
+    lowest = {}
+    for max_shift in (0.1, 0):
+        sampler = quick(max_shift=max_shift, sampling_strategy={"F": 140}, **options)
+        X_resampled, _ = sampler.fit_resample(X, np.repeat(["N", "F"], [60, 40]))
+        new = X_resampled[sampler.synthetic_mask_].reshape(100, n_channels, 40)
+        lowest[max_shift] = np.ptp(new[:, 0], axis=1).min()
+        if n_channels == 2:  # what is left of this sum is the jitter's offset
+            assert np.ptp(2 * new[:, 0] + new[:, 1], axis=1).max() < 1e-5
+    assert lowest[0] < 0.6
+    assert lowest[0.1] > 0.65  # 10 % of jitter in amplitude
 
 
 def test_generated_rows_take_fine_detail_from_real_ones(quick, beats):
