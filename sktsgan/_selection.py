@@ -173,7 +173,7 @@ class Alignment:
         return int(self.max_shift * X.shape[1] / self.n_channels)
 
     def _signals(self, X):
-        return X.reshape(len(X), self.n_channels, -1)
+        return X.reshape(len(X), self.n_channels, X.shape[1] // self.n_channels)
 
     def move(self, X, shifts):
         """Move each row by its number of time points, later where positive; ends go on flat."""

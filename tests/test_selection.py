@@ -185,7 +185,12 @@ def test_shifts_against_loops(rng, n_channels):
         np.testing.assert_array_equal(moved[i], by_shift[best][1])
 
 
-def test_rows_that_fit_as_they_are_stay(rng):
+def test_no_rows_are_moved_nowhere():
+    empty = np.empty((0, 70), dtype=np.float32)
+    assert ALIGNMENT.subtract(empty, empty).shape == (0, 70)
+
+
+def test_rows_that_fit_as_they_are_stay():
     shifts, distances = ALIGNMENT.find(np.ones((5, 70)), np.zeros((5, 70)))
     assert not shifts.any()
     np.testing.assert_array_equal(distances, 70)
