@@ -18,6 +18,8 @@ _ROUNDING = 1e-5
 _N_NEAREST = 5
 # Rows of its class among which these are searched, once each is moved in time to lie on the row.
 _N_CANDIDATES = 30
+# Moves that are tried each way, evenly spread; what is left of long ones is along the slope.
+_N_MOVES = 32
 # Scatter of the weights of a row and its nearest ones. Variation adds to what 1 would be.
 _SPREAD = 0.7
 # Rounds that even out how often rows take part; more would give single outliers much weight.
@@ -188,7 +190,8 @@ class Alignment:
         Returns the shifts, the shortest of equal ones, and the squared distances that are left.
         """
         most = self._most(X)
-        shifts = np.array(sorted(range(-most, most + 1), key=abs))
+        shifts = np.rint(np.linspace(-most, most, 2 * min(most, _N_MOVES) + 1)).astype(int)
+        shifts = np.array(sorted(shifts, key=abs))
         distances = [
             ((self.move(X, np.full(len(X), shift)) - like) ** 2).sum(axis=1) for shift in shifts
         ]

@@ -185,6 +185,13 @@ def test_shifts_against_loops(rng, n_channels):
         np.testing.assert_array_equal(moved[i], by_shift[best][1])
 
 
+def test_long_rows_are_moved_in_longer_steps():
+    row = np.exp(-(((np.arange(2000) - 1000) / 30) ** 2))[None]
+    for shift in (-100, -60, 1, 37, 100):
+        found, _ = ALIGNMENT.find(row, np.roll(row, shift))
+        assert abs(found[0] - shift) <= 2  # 100 points in 32 steps
+
+
 def test_no_rows_are_moved_nowhere():
     empty = np.empty((0, 70), dtype=np.float32)
     assert ALIGNMENT.subtract(empty, empty).shape == (0, 70)
