@@ -177,8 +177,9 @@ def judge(model, X, y, split, tuned):
     if tuned:
         model = TunedThresholdClassifierCV(model, scoring="f1_macro", cv=3)
     model = clone(model).fit(X, labels)
-    predicted = model.predict(split.X_test)
     scores = _scores(model, split.X_test, len(classes))
+    # what they predict without a threshold of their own, for the half of the time
+    predicted = model.predict(split.X_test) if tuned else scores.argmax(axis=1)
     every = range(len(classes))
     recall = recall_score(expected, predicted, labels=every, average=None, zero_division=0)
     f1 = f1_score(expected, predicted, labels=every, average=None, zero_division=0)

@@ -14,6 +14,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from skorch import NeuralNetClassifier
 from skorch.callbacks import Callback, LRScheduler
+from skorch.dataset import Dataset
 from torch import nn
 
 from sktsgan import StaGANSampler
@@ -189,10 +190,25 @@ def _build_cnn(sampler, n_rows, split, seed):
         batch_size=64,
         max_epochs=n_epochs,
         train_split=None,
+        dataset=Rows,
         iterator_train__shuffle=True,
+        iterator_train__collate_fn=_as_tensors,
+        iterator_valid__collate_fn=_as_tensors,
         callbacks=[("decay", LRScheduler("CosineAnnealingLR", T_max=n_epochs))],
         verbose=0,
     )
+
+
+class Rows(Dataset):
+    """A dataset that hands out batches at once, not row by row."""
+
+    def __getitems__(self, places):
+        y = np.zeros(len(places)) if self.y is None else self.y[places]
+        return self.X[places], y
+
+
+def _as_tensors(batch):
+    return tuple(map(torch.from_numpy, batch))
 
 
 def _seeded_cnn(seed, *shape):
