@@ -715,7 +715,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         variation = Variation(donors, rng, self._alignment()) if self.variation else None
         detail = Detail(rows, self.detail_fraction) if self.detail_fraction else None
         preparation = Preparation(as_signals(X, self.n_channels)[places])
-        judge = NeighborSelection(rows, labels, self._signal_shape[0])
+        judge = NeighborSelection(rows, labels, self._alignment())
         return judge, variation, detail, preparation
 
     def _alignment(self):

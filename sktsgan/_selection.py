@@ -16,7 +16,7 @@ _ROUNDING = 1e-5
 # Nearest rows of its class among which new ones are made with a row. Two beats of a class may point
 # up and down, and what lies between those is no beat.
 _N_NEAREST = 5
-# Rows of its class among which these are searched, once each is moved in time to lie on the row.
+# Rows among which nearest ones are searched, once each is moved in time to lie on the row.
 _N_CANDIDATES = 30
 # Moves that are tried each way, evenly spread; what is left of long ones is along the slope.
 _N_MOVES = 32
@@ -63,15 +63,14 @@ class NeighborSelection:
         Real rows.
     y : ndarray of int of shape (n_samples,)
         Their classes.
-    n_channels : int, default=1
-        Channels, of which each row has the time points one after the other.
+    alignment : Alignment
+        Moves rows in time, so that those vote which are nearest then.
     """
 
-    def __init__(self, X, y, n_channels=1):
-        self.X, self.y, self.n_channels = X, y, n_channels
+    def __init__(self, X, y, alignment):
+        self.X, self.y, self.alignment = X, y, alignment
         self.highest = self._measure_heights(X).max(axis=0)
-        self.neighbors = NearestNeighbors(n_neighbors=min(_N_VOTERS, len(X)))
-        self.neighbors.fit(X)
+        self.neighbors = NearestNeighbors().fit(X)
 
     def copy_distance(self, label):
         """Distance to a real row below which a row of a class is a near-copy of it."""
@@ -89,16 +88,18 @@ class NeighborSelection:
         neighbours of the right class, but no row is like it. Those of its own class are no
         measure, as patients who were never seen have higher ones.
         """
-        indices = self.neighbors.kneighbors(X, return_distance=False)
+        n_candidates = min(self.alignment.n_candidates(_N_VOTERS), len(self.X))
+        nearest = self.neighbors.kneighbors(X, n_candidates, return_distance=False)
         # subtracted, as a search by products leaves a rounded zero to the row itself
-        distances = np.linalg.norm(X - self.X[indices[:, 0]], axis=1)
-        votes = (self.y[indices] == label).mean(axis=1)
+        distances = np.linalg.norm(X - self.X[nearest[:, 0]], axis=1)
+        voters = self.alignment.choose(self.X, nearest, X, _N_VOTERS)[0]
+        votes = (self.y[voters] == label).mean(axis=1)
         too_high = self._measure_heights(X) > (1 + _ROUNDING) * self.highest
         return np.where(too_high.any(axis=1), 0, votes), distances
 
     def _measure_heights(self, X):
         """Return the range of each channel, by row."""
-        return np.ptp(X.reshape(len(X), self.n_channels, -1), axis=2)
+        return np.ptp(self.alignment.as_signals(X), axis=2)
 
 
 def select_rows(draw, judge, n_rows, copy_distance, power, rng):
@@ -174,12 +175,13 @@ class Alignment:
     def _most(self, X):
         return int(self.max_shift * X.shape[1] / self.n_channels)
 
-    def _signals(self, X):
+    def as_signals(self, X):
+        """Split rows into channels."""
         return X.reshape(len(X), self.n_channels, X.shape[1] // self.n_channels)
 
     def move(self, X, shifts):
         """Move each row by its number of time points, later where positive; ends go on flat."""
-        signals = self._signals(X)
+        signals = self.as_signals(X)
         n_timepoints = signals.shape[2]
         places = np.clip(np.arange(n_timepoints) - shifts[:, None], 0, n_timepoints - 1)
         return np.take_along_axis(signals, places[:, None], axis=2).reshape(X.shape)
@@ -192,9 +194,12 @@ class Alignment:
         most = self._most(X)
         shifts = np.rint(np.linspace(-most, most, 2 * min(most, _N_MOVES) + 1)).astype(int)
         shifts = np.array(sorted(shifts, key=abs))
-        distances = [
-            ((self.move(X, np.full(len(X), shift)) - like) ** 2).sum(axis=1) for shift in shifts
-        ]
+        signals, like = self.as_signals(X), self.as_signals(like)
+        padded = np.pad(signals, ((0, 0), (0, 0), (most, most)), mode="edge")
+        distances = []
+        for start in most - shifts:
+            left = padded[:, :, start : start + signals.shape[2]] - like
+            distances.append(np.einsum("ijk,ijk->i", left, left))
         return shifts[np.argmin(distances, axis=0)], np.min(distances, axis=0)
 
     def subtract(self, X, others):
@@ -206,19 +211,43 @@ class Alignment:
         differences = self.move(X, self.find(X, others)[0]) - others
         if not self._most(X):
             return differences
-        slopes = np.gradient(self._signals(others), axis=2).reshape(X.shape)
+        slopes = np.gradient(self.as_signals(others), axis=2).reshape(X.shape)
         along, steepness = ((slopes * rows).sum(axis=1) for rows in (differences, slopes))
         shares = np.divide(along, steepness, out=np.zeros_like(along), where=steepness > 0)
         return differences - shares[:, None] * slopes
 
+    def n_candidates(self, n_nearest):
+        """Return how many rows by distance the nearest ones are among, once they are moved."""
+        return max(n_nearest, _N_CANDIDATES) if self.max_shift else n_nearest
+
+    def choose(self, X, candidates, like, n_nearest):
+        """Choose the rows that are nearest to those of `like`, once they are moved.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features)
+            Rows.
+        candidates : ndarray of int of shape (n_rows, n_candidates)
+            Places of those to choose from.
+        like : ndarray of shape (n_rows, n_features)
+            Rows that they are to lie on.
+        n_nearest : int
+            How many to choose, as far as there are any.
+
+        Returns
+        -------
+        places, shifts : ndarray of int of shape (n_rows, n_nearest)
+            The chosen ones, nearest first, and by how much each is to be moved.
+        """
+        found = [self.find(X[column], like) for column in candidates.T]
+        shifts, distances = (np.column_stack(part) for part in zip(*found, strict=True))
+        order = np.argsort(distances, axis=1, kind="stable")[:, :n_nearest]
+        return tuple(np.take_along_axis(part, order, axis=1) for part in (candidates, shifts))
+
     def nearest(self, X):
         """Find each row itself and its nearest rows, once they are moved: places and shifts."""
-        places = nearest_within(X, _N_CANDIDATES)
-        found = [self.find(X[column], X) for column in places.T]
-        shifts, distances = (np.column_stack(part) for part in zip(*found, strict=True))
-        shifts[:, 0], distances[:, 0] = 0, -1  # the row itself comes first
-        order = np.argsort(distances, axis=1, kind="stable")[:, : _N_NEAREST + 1]
-        return np.take_along_axis(places, order, axis=1), np.take_along_axis(shifts, order, axis=1)
+        candidates = nearest_within(X, self.n_candidates(_N_NEAREST))
+        return self.choose(X, candidates, X, _N_NEAREST + 1)
 
 
 class Variation:

@@ -25,7 +25,7 @@ ALIGNMENT = Alignment(0.05)
 def selection(rng):
     """Return two clouds of 50 rows, around 0 and around 5."""
     X = np.concatenate([rng.normal(size=(50, 4)), rng.normal(5, 1, size=(50, 4))])
-    return NeighborSelection(X, np.repeat([0, 1], 50))
+    return NeighborSelection(X, np.repeat([0, 1], 50), ALIGNMENT)
 
 
 def select(draw, n_rows, selection, rng=None):
@@ -51,7 +51,7 @@ def test_votes_and_distances_against_loops(selection, rng):
 
 def test_no_votes_for_rows_higher_than_all_in_one_channel():
     X = np.array([[0, 1, 0, 4], [5, 7, 0, 2], [0, 1, 0, 1]], dtype=np.float32)
-    selection = NeighborSelection(X, np.array([1, 1, 0]), n_channels=2)
+    selection = NeighborSelection(X, np.array([1, 1, 0]), Alignment(0.05, n_channels=2))
     rows = [[0, 2, 9, 5], [0, 2 + 1e-6, 1, 1], [-1, 2, 0, 0], [3, 3, 0, 4.1], [3, 3, 3, 3]]
     votes, _ = selection.judge(np.array(rows, dtype=np.float32), 1)
     np.testing.assert_allclose(votes, np.array([2, 2, 0, 0, 2]) / 3)
@@ -99,7 +99,7 @@ def test_only_copies_to_choose_from(selection):
 
 def test_a_copy_is_one_to_the_last_digit():
     X = np.random.default_rng(0).normal(1000, 1, size=(40, 30)).astype(np.float32)
-    _, distances = NeighborSelection(X, np.zeros(40)).judge(X, 0)
+    _, distances = NeighborSelection(X, np.zeros(40), ALIGNMENT).judge(X, 0)
     assert (distances == 0).all()
 
 
@@ -115,7 +115,7 @@ def test_what_is_there_twice_in_a_class_is_left_out(rng):
 
 
 def test_copy_distance_of_one_row():
-    assert NeighborSelection(np.ones((1, 3)), np.zeros(1)).copy_distance(0) == 0
+    assert NeighborSelection(np.ones((1, 3)), np.zeros(1), ALIGNMENT).copy_distance(0) == 0
 
 
 @pytest.mark.parametrize("n_rows", [1, 2, 10])
@@ -219,6 +219,24 @@ def test_nearest_rows_are_so_once_they_are_moved(rng):
     apart = places[:, None] - places[neighbors]
     assert np.abs(apart - shifts).max() < 1
     assert np.abs(shifts).max() >= 3
+
+
+def test_voters_are_nearest_once_they_are_moved(rng):
+    X, _ = bumps(rng, n_rows=30)  # as many as are candidates
+    wide, _ = bumps(rng, n_rows=15, width=3.0)
+    X[15:] = wide
+    y = np.repeat([0, 1], 15)
+    rows, _ = bumps(rng, width=2.3)
+    rows *= np.repeat([0.8, 0.98], 30)[:, None]  # none is too high
+    votes, distances = NeighborSelection(X, y, ALIGNMENT).judge(rows, 0)
+    for row, vote, distance in zip(rows, votes, distances, strict=True):
+        moved = [np.roll(X, shift, axis=1) for shift in range(-5, 6)]  # flat at their ends
+        lefts = np.min([np.linalg.norm(there - row, axis=1) for there in moved], axis=0)
+        assert vote == pytest.approx((y[np.argsort(lefts)[:3]] == 0).mean())
+        assert distance == pytest.approx(np.linalg.norm(X - row, axis=1).min())
+    assert (votes[30:] == 1).all()
+    where_they_are = NeighborSelection(X, y, Alignment(0)).judge(rows, 0)[0]
+    assert (where_they_are[30:] < 1).any()
 
 
 def test_means_of_rows_at_other_places_are_as_sharp_and_where_those_are(rng):
