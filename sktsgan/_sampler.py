@@ -192,7 +192,8 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
     selection : {"neighbors", "unanimous"} or None, default="neighbors"
         Which rows ``fit_resample`` keeps of those it draws: "neighbors" each with a probability,
         the fourth root of the share of its three nearest real rows that carry the same label,
-        "unanimous" those of which all three do, for fewer false alarms and more missed rows. Both
+        "unanimous" those of which all three do, for fewer false alarms and more missed rows. The
+        nearest are so once they are moved in time, as `max_shift` allows. Both keep
         none that is higher, from peak to peak of a channel, than every real row. None keeps all but
         near-copies.
     interpolation_fraction : float, default=0.75
@@ -201,8 +202,8 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         to 1 and may be negative. They anchor what a classifier sees to real rows.
     max_shift : float, default=0.05
         Rows are moved in time to lie on each other, by up to this share of their time points,
-        before they are summed or one is subtracted from another. A sum is then moved to where one
-        of its rows was. 0 leaves them where they are.
+        before they are summed, one is subtracted from another, or the nearest are chosen. A sum
+        is then moved to where one of its rows was. 0 leaves them where they are.
     variation : float, default=4.0
         New rows of ``fit_resample`` are moved by the difference between two neighbouring rows of
         the largest class near them, times up to this number (times the square of a uniform one):
@@ -787,10 +788,11 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
                 stacklevel=2,
             )
         elif n_right < n_rows:
+            milder = "'neighbors'" if self.selection == "unanimous" else None
             warnings.warn(
                 f"Only {n_right} of the {n_rows} rows drawn for class {label!r} passed the "
                 "selection; the best of the others follow them. Train longer, or set "
-                "'selection=None'.",
+                f"selection={milder}.",
                 stacklevel=2,
             )
         return rows

@@ -331,6 +331,18 @@ def test_selection_keeps_rows_among_their_own(trained, beats, selection, fewest_
     assert votes.min() == fewest_votes
 
 
+@pytest.mark.parametrize(
+    ("selection", "milder"), [("unanimous", "'neighbors'"), ("neighbors", None)]
+)
+def test_a_milder_selection_is_named_where_few_rows_pass(quick, rng, selection, milder):
+    X = rng.normal(size=(5025, 32))
+    y = np.repeat(["N", "S"], [5000, 25])  # no row of S is among its own
+    options = {"interpolation_fraction": 0, "sampling_strategy": {"S": 125}}
+    sampler = quick(selection=selection, **options)
+    with pytest.warns(UserWarning, match=f"Only .* passed the selection; .*selection={milder}"):
+        sampler.fit_resample(X, y)
+
+
 def test_new_rows_are_no_higher_than_real_ones(quick, beats):
     X, y = beats
     X = np.stack([X, 0.2 * X[:, ::-1]], axis=1)
