@@ -186,7 +186,8 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         are drawn; 0 draws from the last weights.
     validation_fraction : float, default=0.1
         Share of each class that is held out to measure the MMD, at most 500 rows. Classes of
-        fewer than 20 rows give none. 0 holds nothing out and keeps the last weights.
+        fewer than 20 rows give none, nor do those of which it would be less than two rows. Where
+        nothing is held out, as with 0, the last weights are kept.
     patience : int or None, default=10
         Epochs without a better held-out MMD after which training stops.
     selection : {"neighbors", "unanimous"} or None, default="neighbors"
@@ -216,7 +217,8 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         components of the training rows, from one of the five nearest real rows of their class.
         This is the share of the variance that counts as fine; 0 leaves generated rows as they are.
     replicate_fraction : float, default=0.0
-        Share of the new rows of ``fit_resample`` that are exact replicates of real rows.
+        Share of the new rows of ``fit_resample`` that are exact replicates of real rows; with
+        `interpolation_fraction` at most 1.
     dp_epsilon : float or None, default=None
         Budget of differential privacy for one row, see :ref:`privacy`: whether or not a row was in
         `X` changes the probability of what is learned, and so of what ``sample`` gives, by no
@@ -240,9 +242,11 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
     checkpoint : str or path-like, default=None
         Folder in which training is written down after each epoch. A ``fit`` or ``fit_resample`` on
         the same rows and with the same parameters that finds it there goes on, and ends with the
-        weights that it would have had without a break; on other ones it raises an error, which does
-        not look at a RandomState. States of `callbacks` are not in it. Not with `warm_start` or
-        ``partial_fit``.
+        weights that it would have had without a break; on other ones it raises an error. Parameters
+        that matter only after training, as `selection` and `variation` do, may differ, and so may a
+        `random_state` that is a RandomState. States of `callbacks` are not in it. Not with
+        `warm_start` or ``partial_fit``, nor in a cross-validation or a search, whose fits would
+        share the folder.
     device : str, default="auto"
         Torch device; "auto" takes a CUDA device if there is one, else the CPU.
     callbacks : list of skorch callbacks, default=None
@@ -595,7 +599,8 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         """Draw synthetic rows from what was learned.
 
         Rows come as the generator makes them: near-copies and rows whose neighbours carry
-        another label are only left out by ``fit_resample``, which has the training rows.
+        another label are only left out by ``fit_resample``, which has the training rows. Classes of
+        fewer than 20 rows have no generator; theirs are made between those rows.
 
         Parameters
         ----------
@@ -662,8 +667,8 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         Returns
         -------
         X_resampled : array-like of shape (n_samples_new, ...)
-            The rows of `X`, untouched, then the new rows of each class; in the container and
-            type of `X`.
+            The rows of `X`, untouched, then the new rows of each class; a DataFrame where `X`
+            is one, else an array of its floating-point type, or float64.
         y_resampled : array-like of shape (n_samples_new,)
             Their labels.
 

@@ -22,6 +22,20 @@ _MAX_VALUES = 2**24
 
 # Where someone else writes is not for a file to say, and callbacks are code.
 _NOT_KEPT = {"checkpoint": None, "callbacks": None}
+# A training does not depend on these.
+_NOT_OF_THE_TRAINING = (
+    "callbacks",
+    "checkpoint",
+    "n_jobs",
+    "verbose",
+    "sampling_strategy",
+    "selection",
+    "interpolation_fraction",
+    "max_shift",
+    "variation",
+    "detail_fraction",
+    "replicate_fraction",
+)
 
 
 class _NotGivenError(Exception):
@@ -279,8 +293,7 @@ class SavingMixin:
             "parameters": {
                 name: _store.encode(taken_apart(value))
                 for name, value in (self.get_params(deep=False) | self._fixed_parameters()).items()
-                if name not in ("callbacks", "checkpoint", "n_jobs", "verbose")
-                and not isinstance(value, np.random.RandomState)
+                if name not in _NOT_OF_THE_TRAINING and not isinstance(value, np.random.RandomState)
             },
             "processes": processes.n,
             "rows": _store.digest_rows(signals),

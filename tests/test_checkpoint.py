@@ -86,6 +86,26 @@ def test_a_break_changes_nothing(quick, beats, tmp_path, conditioning, random_st
     assert_equal(again, plain)
 
 
+def test_an_ended_training_serves_other_mixtures(quick, beats, tmp_path):
+    X, y = beats
+    quick(checkpoint=tmp_path).fit(X, y)
+    another = {
+        "sampling_strategy": {"V": 100},
+        "selection": "neighbors",
+        "interpolation_fraction": 0.25,
+        "max_shift": 0,
+        "variation": 1.0,
+        "detail_fraction": 0.1,
+        "replicate_fraction": 0.75,
+    }
+    assert not another.items() & quick().get_params().items()
+    changed = [quick(**another, checkpoint=folder) for folder in (tmp_path, None)]
+    for sampler in changed:
+        sampler.rows = sampler.fit_resample(X, y)
+    for ours, theirs in zip(*(sampler.rows for sampler in changed), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
 def test_another_run_is_refused(quick, beats, tmp_path):
     X, y = beats
     quick(checkpoint=tmp_path).fit(X, y)

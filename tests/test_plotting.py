@@ -165,6 +165,15 @@ def test_training_curves_by_class(quick, beats):
         TrainingCurveDisplay.from_estimator(sampler)
 
 
+@pytest.mark.filterwarnings("ignore:Class .* has .* rows:UserWarning")
+@pytest.mark.parametrize("conditioning", ["shared", "per_class"])
+def test_no_training_curves_of_few_rows(quick, beats, conditioning):
+    few = np.r_[:12, 400:412]
+    sampler = quick(conditioning=conditioning).fit(beats[0][few], beats[1][few])
+    with pytest.raises(ValueError, match="must have trained a net. It has none, as each class has"):
+        TrainingCurveDisplay.from_estimator(sampler, label="N")
+
+
 def test_training_curves_where_some_calls_held_nothing_out(quick, beats):
     sampler = quick().partial_fit(*beats)
     few = np.r_[:12, 400:412]

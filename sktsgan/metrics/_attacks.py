@@ -15,7 +15,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from sktsgan._signals import as_signals
+from sktsgan._signals import as_signals, check_whole
 from sktsgan.metrics._judges import centred, check_sides, distance_scores, memorization_ratio
 from sktsgan.metrics._rows import as_sampled, check_groups, check_rows
 
@@ -108,7 +108,7 @@ def privacy_report(
     ------
     ValueError
         If rows differ in shape or are not finite, groups are given for one side only or there is
-        but one on a side, or `n_bootstraps` or `n_closest` is below 1.
+        but one on a side, or `n_bootstraps` or `n_closest` is no whole number above 0.
 
     See Also
     --------
@@ -147,9 +147,8 @@ def privacy_report(
     (1.0, True)
     """
     X_members, X_non_members, X_synthetic = check_sides(X_members, X_non_members, X_synthetic)
-    for name, value in (("n_bootstraps", n_bootstraps), ("n_closest", n_closest)):
-        if value < 1:
-            raise ValueError(f"'{name}' must be at least 1. Got {value!r}.")
+    check_whole("n_bootstraps", n_bootstraps)
+    check_whole("n_closest", n_closest)
     is_member = np.arange(len(X_members) + len(X_non_members)) < len(X_members)
     groups = _check_both_groups(groups_members, groups_non_members, is_member)
     X = np.concatenate([X_members, X_non_members])
@@ -198,8 +197,8 @@ def train_shadows(sampler, X, y, *, groups=None, n_shadows=4, random_state=0):
     Raises
     ------
     ValueError
-        If `n_shadows` is below 1, lengths differ, or the sampler does not put the original rows
-        first or makes no new ones.
+        If `n_shadows` is no whole number above 0, lengths differ, or the sampler does not put the
+        original rows first or makes no new ones.
 
     References
     ----------
@@ -219,8 +218,7 @@ def train_shadows(sampler, X, y, *, groups=None, n_shadows=4, random_state=0):
     X = np.asarray(X)
     y = check_groups(y, len(X), "X", "y")
     groups = None if groups is None else check_groups(groups, len(X), "X")
-    if n_shadows < 1:
-        raise ValueError(f"'n_shadows' must be at least 1. Got {n_shadows!r}.")
+    check_whole("n_shadows", n_shadows)
     rng = check_random_state(random_state)
     folds = StratifiedKFold if groups is None else StratifiedGroupKFold
     shadows = []

@@ -13,10 +13,10 @@ from sktsgan.metrics._rows import as_sampled
 class MMDScorer(BaseEstimator):
     """Score a fitted sampler by the MMD between held-out rows and rows drawn from it.
 
-    A scorer as scikit-learn calls them, ``scorer(estimator, X, y)``: for each class in `y` as
-    many rows are drawn from the sampler as `X` has, and the score is minus the mean of their
-    :func:`~sktsgan.metrics.maximum_mean_discrepancy` to the rows in `X`. 0 is the best score
-    to expect, -2 the worst possible.
+    A scorer as scikit-learn calls them, ``scorer(estimator, X, y)``: for each class in `y` about
+    as many rows are drawn from the sampler as it has (`n_samples`), and the score is minus the
+    mean of their :func:`~sktsgan.metrics.maximum_mean_discrepancy` to the rows in `X`. 0 is the
+    best score to expect, -2 the worst possible.
 
     It takes a bare sampler or a fitted :class:`imblearn.pipeline.Pipeline`, in which the
     sampler is found and `X` first goes through the transformers before it, or a fitted search

@@ -87,6 +87,10 @@ class TrainingCurveDisplay:
         sampler, _ = find_sampler(sampler)
         check_is_fitted(sampler, "history_")
         history, best_iter = sampler.history_, sampler.best_iter_
+        if not history:
+            raise ValueError(
+                "'sampler' must have trained a net. It has none, as each class has too few rows."
+            )
         if isinstance(history, dict):
             if label not in history:
                 labels = np.array(list(history)).tolist()
@@ -95,10 +99,6 @@ class TrainingCurveDisplay:
                     f"Got {label!r}."
                 )
             history, best_iter = history[label], best_iter[label]
-        if not history:
-            raise ValueError(
-                "'sampler' must have trained a net. It has none, as each class has too few rows."
-            )
         # an epoch that was cut short has neither losses nor an MMD
         ends = np.cumsum([len(epoch["batches"]) for epoch in history])
         whole = [i for i, epoch in enumerate(history) if "generator_loss" in epoch]
