@@ -684,8 +684,12 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         """
         X, y = mapped(X), in_memory(y)
         check_kind(X, y)
+        labels = _labels_of_two_columns(y)
         with self._kept_on_failure():
-            return super().fit_resample(X, y)
+            if labels is None:
+                return super().fit_resample(X, y)
+            X_resampled, labels = super().fit_resample(X, labels)
+            return X_resampled, _as_two_columns(labels, y)
 
     def _fit_resample(self, X, y):
         self.sampling_strategy_ = _whole_numbers(self.sampling_strategy_)
@@ -1181,6 +1185,23 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
 def _own_rng(random_state):
     """Return a source of randomness; None takes a new one, as numpy's global one is not ours."""
     return np.random.RandomState() if random_state is None else check_random_state(random_state)
+
+
+def _labels_of_two_columns(y):
+    """Return the labels of a one-hot table of two columns, of which imbalanced-learn makes one."""
+    table = np.asarray(y)
+    if table.ndim != 2 or table.shape[1] != 2 or table.dtype.kind not in "biuf":
+        return None
+    is_one_hot = np.isin(table, (0, 1)).all() and (table.sum(axis=1) == 1).all()
+    return table.argmax(axis=1) if is_one_hot else None
+
+
+def _as_two_columns(labels, y):
+    """Return labels as a one-hot table, in the container and types of `y`."""
+    table = np.eye(2, dtype=int)[labels]
+    if hasattr(y, "columns"):
+        return type(y)(table, columns=y.columns).astype(y.dtypes)
+    return table.astype(y.dtype) if hasattr(y, "dtype") else table.tolist()
 
 
 def _whole_numbers(strategy):

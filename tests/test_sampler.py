@@ -359,6 +359,24 @@ def test_new_rows_are_no_higher_than_real_ones(quick, beats):
 # Containers, types, shapes
 
 
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("container", [np.asarray, pd.DataFrame, np.ndarray.tolist])
+def test_one_hot_labels_in_and_out(quick, beats, n_classes, container):
+    X, y = beats
+    X, y = X[y <= "NV"[n_classes - 2]], y[y <= "NV"[n_classes - 2]]
+    places = np.unique(y, return_inverse=True)[1]
+    y = container(np.eye(n_classes, dtype=bool)[places])
+    sampler = quick()
+    X_resampled, y_resampled = sampler.fit_resample(X, y)
+    expected_X, expected_y = quick().fit_resample(X, places)
+    np.testing.assert_array_equal(X_resampled, expected_X)
+    np.testing.assert_array_equal(np.asarray(y_resampled), np.eye(n_classes)[expected_y])
+    assert type(y_resampled) is type(y)
+    if container is pd.DataFrame:
+        assert list(y_resampled.dtypes) == list(y.dtypes)
+        assert list(y_resampled.columns) == list(y.columns)
+
+
 @ignore_short_selection
 def test_data_frame_in_and_out(quick, beats):
     X, y = beats
