@@ -233,7 +233,7 @@ LABELS = np.arange(10) % 2
         (lambda: privacy_report(GOOD, GOOD, GOOD, n_bootstraps=0), "'n_bootstraps' must be"),
         (
             lambda: privacy_report(GOOD, GOOD, GOOD, n_closest=0),
-            "'n_closest' must be a whole number",
+            "'n_closest' must be a whole number of at least 1",
         ),
         (lambda: privacy_report(GOOD, GOOD, GOOD, shadows=[]), "'shadows' must hold at least one"),
         (lambda: privacy_report(GOOD, GOOD, GOOD, scores=(1, 2, 3)), "'scores' must be a pair"),
@@ -253,6 +253,7 @@ LABELS = np.arange(10) % 2
             "'groups_non_members' must have at least 2 groups",
         ),
         (lambda: train_shadows(SMOTE(), GOOD, LABELS[:3]), "'y' must be one for each row of X"),
+        (lambda: train_shadows(SMOTE(), GOOD, LABELS, n_shadows=0), "'n_shadows' must be"),
         (lambda: train_shadows(SMOTE(), GOOD, LABELS, n_shadows=1.5), "'n_shadows' must be"),
         (
             lambda: train_shadows(RandomOverSampler(sampling_strategy={}), GOOD, LABELS),
