@@ -722,10 +722,11 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         rows, labels = rows[places], labels[places]
         largest = np.bincount(labels).argmax()
         donors = rows[labels == largest]
-        variation = Variation(donors, rng, self._alignment()) if self.variation else None
+        alignment = self._alignment()
+        variation = Variation(donors, rng, alignment) if self.variation else None
         detail = Detail(rows, self.detail_fraction) if self.detail_fraction else None
         preparation = Preparation(as_signals(X, self.n_channels)[places])
-        judge = NeighborSelection(rows, labels, self._alignment())
+        judge = NeighborSelection(rows, labels, alignment)
         return judge, variation, detail, preparation
 
     def _alignment(self):
@@ -746,8 +747,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         """Make rows of a class: interpolated ones, then generated ones."""
         places = np.flatnonzero(judge.y == index)
         own = judge.X[places]
-        alignment = self._alignment()
-        aligned = alignment.nearest(own)
+        aligned = judge.alignment.nearest(own)
         nearest = NearestNeighbors(n_neighbors=1).fit(own) if preparation else None
         limit = min(self.variation, _MOST_OF_SCALED) if preparation.scaled else self.variation
 
@@ -755,7 +755,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
             return variation.vary(X, limit, rng) if variation else X
 
         def interpolate(n):
-            X = interpolate_rows(own, n, rng, alignment, *aligned)
+            X = interpolate_rows(own, n, rng, judge.alignment, *aligned)
             if index in self._few_rows or not variation:  # between few rows little is new
                 X = jittered(X, rng)
             return vary(X)
