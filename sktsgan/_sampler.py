@@ -667,8 +667,8 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         Returns
         -------
         X_resampled : array-like of shape (n_samples_new, ...)
-            The rows of `X`, untouched, then the new rows of each class; a DataFrame where `X`
-            is one, else an array of its floating-point type, or float64.
+            The rows of `X`, untouched, then the new rows of each class, in the container and
+            number type of `X`: a DataFrame, a list or an array; whole numbers are rounded.
         y_resampled : array-like of shape (n_samples_new,)
             Their labels.
 

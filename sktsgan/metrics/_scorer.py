@@ -16,7 +16,8 @@ class MMDScorer(BaseEstimator):
     A scorer as scikit-learn calls them, ``scorer(estimator, X, y)``: for each class in `y` about
     as many rows are drawn from the sampler as it has (`n_samples`), and the score is minus the
     mean of their :func:`~sktsgan.metrics.maximum_mean_discrepancy` to the rows in `X`. 0 is the
-    best score to expect, -2 the worst possible.
+    best score to expect, -2 the worst possible. As rows are drawn by ``sample``, parameters that
+    matter in ``fit_resample`` alone, such as `selection` and `variation`, change nothing.
 
     It takes a bare sampler or a fitted :class:`imblearn.pipeline.Pipeline`, in which the
     sampler is found and `X` first goes through the transformers before it, or a fitted search
