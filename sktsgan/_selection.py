@@ -320,8 +320,8 @@ def interpolate_rows(X, n_rows, rng, alignment, neighbors, shifts):
 
     A row on the line between two neighbours is nearer to both than a new row of the class would
     be. Here a row and all its neighbours take part, as in [1]_, with Gaussian weights about equal
-    ones: with a spread of 1 the new rows would have the neighbours' own covariance. Neighbours are
-    moved in time to lie on the row, and their sum to where one of them was.
+    ones: with a spread of 1 the new rows would have the neighbours' own covariance. They are moved
+    in time to lie on one of them, which stays where it is.
 
     Parameters
     ----------
@@ -354,10 +354,11 @@ def interpolate_rows(X, n_rows, rng, alignment, neighbors, shifts):
     weights = 1 / n_nearest + _SPREAD * noise / np.sqrt(max(n_nearest - 1, 1))
     weights = weights.astype(X.dtype)
     neighbors, shifts = neighbors[first], shifts[first]
-    rows = sum(
+    # moved once, as ends that go on flat twice are no row's
+    shifts = shifts - _one_of_each(shifts, rng)[:, None]
+    return sum(
         weights[:, [i]] * alignment.move(X[neighbors[:, i]], shifts[:, i]) for i in range(n_nearest)
     )
-    return alignment.move(rows, -_one_of_each(shifts, rng))
 
 
 def _even_starts(neighbors):
