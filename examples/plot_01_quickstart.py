@@ -71,9 +71,10 @@ if "__file__" in globals():
 # Measure them
 # ------------
 # MMD\ :sup:`2` compares two sets of beats: about 0 between two sets of real beats of one class, 0.1
-# to 0.6 between two classes here (2 is the bound, which is hardly ever reached). Crosses are beats as the generator draws them, circles
-# what halves of the real beats score against each other. Crosses within the grey band could be
-# chance; those above it are really different, as after so short a training they should be.
+# to 0.6 between two classes here (2 is the bound, which is hardly ever reached). Crosses are beats
+# as the generator draws them, circles what halves of the real beats score against each other.
+# Crosses within the grey band could be chance; those above it are really different, as after so
+# short a training they should be.
 
 from sktsgan.plotting import MMDDisplay
 

@@ -76,7 +76,7 @@ for label, discrepancy in scorer.discrepancies_.items():
 
 # %%
 # MMD to a handful of beats is mostly chance; ``MMDScorer(average="weighted")`` lets classes count
-# by their number. The scorer judges what the generator draws, so that it does not see parameters that
-# matter in ``fit_resample`` alone, such as ``selection`` and ``variation``. And a sampler with a good MMD is not always the one that helps a classifier most:
-# score the whole pipeline where that is the question, as in
-# :ref:`sphx_glr_auto_examples_plot_02_arrhythmia_pipeline.py`.
+# by their number. The scorer judges what the generator draws, so that it does not see parameters
+# that matter in ``fit_resample`` alone, such as ``selection`` and ``variation``. And a sampler with
+# a good MMD is not always the one that helps a classifier most: score the whole pipeline where that
+# is the question, as in :ref:`sphx_glr_auto_examples_plot_02_arrhythmia_pipeline.py`.

@@ -124,8 +124,8 @@ SignalDisplay.from_estimator(default, X_test, y_test, fs=90, start=-0.3)
 # - The weights with the best held-out MMD are kept, from an average over steps.
 # - ``fit_resample`` chooses among the beats it draws, and anchors them to real ones.
 #
-# What the penalties, the choice and the average of weights, one network for each class, selection and
-# the mixture are worth for a classifier is in the :doc:`benchmark </benchmark>`. Three things
+# What the penalties, the choice and the average of weights, one network for each class, selection
+# and the mixture are worth for a classifier is in the :doc:`benchmark </benchmark>`. Three things
 # differ from the scripts: the directions of the LSTM are joined instead of summed, and minibatch
 # discrimination is scaled so that it works from the first step on, and compares vectors of 8
 # numbers instead of 16.

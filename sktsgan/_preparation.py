@@ -103,12 +103,13 @@ def _moments(signals, inside):
 
 
 def _agreed(start, size):
-    """Return the usual numbers where nearly all rows have them; constant rows have none."""
-    varied = (size > 0).all(axis=(1, 2))
-    if not varied.any():
+    """Return the usual numbers where nearly all rows have them; constant signals have none."""
+    dead = ~(size > 0).any(axis=0)  # channels, as of a lead that is not there
+    varied = ((size > 0) | dead).all(axis=(1, 2))
+    if dead.all() or not varied.any():
         return None
     start, size = start[varied], size[varied]
     target = np.median(start, axis=0), np.median(size, axis=0)
     off = [np.abs(own - usual) for own, usual in zip((start, size), target, strict=True)]
-    agrees = (np.maximum(*off) <= _TOLERANCE * target[1]).all(axis=(1, 2))
+    agrees = ((np.maximum(*off) <= _TOLERANCE * target[1]) | dead).all(axis=(1, 2))
     return target if agrees.mean() >= _AGREEING_SHARE else None

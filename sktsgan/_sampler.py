@@ -59,7 +59,9 @@ from sktsgan._signals import (
     check_kind,
     check_not_ragged,
     check_whole,
+    from_columns,
     plain,
+    to_columns,
     whole_columns,
 )
 from sktsgan._store import digest_rows
@@ -512,9 +514,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         StaGANSampler
             The sampler itself.
         """
-        X, y = mapped(X), in_memory(y)
-        check_kind(X, y)
-        check_classification_targets(y)
+        X, y = _as_they_came(X, y)
         with self._kept_on_failure():
             X, y, _ = self._check_X_y(X, y)
             self._set_strategy(y)
@@ -573,9 +573,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
             If shapes or `classes` are not those of the first call, a label is none of these, or
             `X` is not finite.
         """
-        X, y = mapped(X), in_memory(y)
-        check_kind(X, y)
-        check_classification_targets(y)
+        X, y = _as_they_came(X, y)
         go_on = hasattr(self, "net_")
         if go_on and classes is not None and not np.array_equal(np.unique(classes), self.classes_):
             raise ValueError(
@@ -684,12 +682,12 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         """
         X, y = mapped(X), in_memory(y)
         check_kind(X, y)
-        labels = _labels_of_two_columns(y)
+        labels = from_columns(y)
         with self._kept_on_failure():
             if labels is None:
                 return super().fit_resample(X, y)
             X_resampled, labels = super().fit_resample(X, labels)
-            return X_resampled, _as_two_columns(labels, y)
+            return X_resampled, to_columns(labels, y)
 
     def _fit_resample(self, X, y):
         self.sampling_strategy_ = _whole_numbers(self.sampling_strategy_)
@@ -821,7 +819,6 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
                 "X must have 2 or 3 axes, (n_samples, n_features) or (n_samples, n_channels, "
                 f"n_timepoints). Got {np.ndim(X)} axes."
             )
-        y = np.asarray(y) if np.ndim(y) == 2 and np.shape(y)[1] > 1 else y
         y, binarize_y = check_target_type(y, indicate_one_vs_all=True)
         whole, first_call = whole_columns(X), reset and not self._goes_on()
         X, y = validate_data(
@@ -884,6 +881,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
     def _find_labels(self, y, known, what, advice=""):
         """Return the indices of labels, all of which must be `known`."""
         unknown = ~np.isin(y, known)
+        unknown |= _is_text(y) != _is_text(known)  # numpy may take "1" for 1
         if unknown.any():
             raise ValueError(
                 f"'y' must hold {what}, {known.tolist()}. Got {plain(y[unknown][0])!r}{advice}."
@@ -1187,21 +1185,18 @@ def _own_rng(random_state):
     return np.random.RandomState() if random_state is None else check_random_state(random_state)
 
 
-def _labels_of_two_columns(y):
-    """Return the labels of a one-hot table of two columns, of which imbalanced-learn makes one."""
-    table = np.asarray(y)
-    if table.ndim != 2 or table.shape[1] != 2 or table.dtype.kind not in "biuf":
-        return None
-    is_one_hot = np.isin(table, (0, 1)).all() and (table.sum(axis=1) == 1).all()
-    return table.argmax(axis=1) if is_one_hot else None
+def _as_they_came(X, y):
+    """Check the kind of rows and labels; give these as one for each row."""
+    X, y = mapped(X), in_memory(y)
+    check_kind(X, y)
+    labels = from_columns(y)
+    labels = y if labels is None else labels
+    check_classification_targets(labels)
+    return X, labels
 
 
-def _as_two_columns(labels, y):
-    """Return labels as a one-hot table, in the container and types of `y`."""
-    table = np.eye(2, dtype=int)[labels]
-    if hasattr(y, "columns"):
-        return type(y)(table, columns=y.columns).astype(y.dtypes)
-    return table.astype(y.dtype) if hasattr(y, "dtype") else table.tolist()
+def _is_text(labels):
+    return isinstance(plain(labels[0]), str)
 
 
 def _whole_numbers(strategy):

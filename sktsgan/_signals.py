@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import issparse
 
 from sktsgan._arrays import in_parts
 from sktsgan._processes import ALONE
@@ -129,22 +130,81 @@ def check_labels(y):
     TypeError
         If they are of different kinds, or bytes.
     """
-    y = np.asarray(y)
+    given, y = y, _dense(y)
     if y.dtype.kind in "SmM":
         kind = "bytes" if y.dtype.kind == "S" else y.dtype
         raise TypeError(f"'y' must hold strings or numbers. Got {kind}; convert them.")
-    missing = pd.isna(y).ravel()
-    if y.ndim and missing.any():
-        raise ValueError(
-            f"'y' must have a label for each row. It is missing in row {missing.argmax()}; "
-            "drop such rows."
-        )
-    if y.dtype.kind == "O":
-        kinds = sorted({type(plain(label)).__name__ for label in y.ravel()})
+    labels = y
+    if isinstance(given, list | tuple) and y.dtype.kind == "U":
+        labels = np.asarray(given, dtype=object)  # numpy made strings of numbers and NaN
+    if y.ndim and len(y):
+        missing = pd.isna(labels).reshape(len(y), -1).any(axis=1)
+        if y.ndim == 2 and y.shape[1] > 1 and y.dtype.kind in "biuf":
+            missing |= ~y.any(axis=1)  # of a table with a column for each class
+        if missing.any():
+            raise ValueError(
+                f"'y' must have a label for each row. It is missing in row {missing.argmax()}; "
+                "drop such rows."
+            )
+    if labels.dtype.kind == "O":
+        kinds = sorted({type(plain(label)).__name__ for label in labels.ravel()})
         if len(kinds) > 1:
             raise TypeError(
                 f"'y' must hold labels of one kind. Got {' and '.join(kinds)}; use strings."
             )
+    return y
+
+
+def from_columns(y):
+    """Read labels from a one-hot table, which has a column for each class.
+
+    Parameters
+    ----------
+    y : array-like
+        Labels as they were given.
+
+    Returns
+    -------
+    ndarray of int of shape (n_samples,) or None
+        The columns of the ones; None where `y` is no such table.
+    """
+    if np.ndim(y) != 2 or np.shape(y)[1] < 2:
+        return None
+    table = _dense(y)
+    if table.dtype.kind not in "biuf":
+        return None
+    is_one_hot = np.isin(table, (0, 1)).all() and (table.sum(axis=1) == 1).all()
+    return table.argmax(axis=1) if is_one_hot else None
+
+
+def to_columns(labels, y):
+    """Turn labels into a one-hot table.
+
+    Parameters
+    ----------
+    labels : ndarray of int of shape (n_samples,)
+        Columns of the ones.
+    y : array-like of shape (n_rows, n_classes)
+        A table of which to take container and types.
+
+    Returns
+    -------
+    array-like of shape (n_samples, n_classes)
+        The table.
+    """
+    table = np.eye(np.shape(y)[1], dtype=int)[labels]
+    if hasattr(y, "columns"):
+        return type(y)(table, columns=y.columns).astype(y.dtypes)
+    if issparse(y):
+        return type(y)(table.astype(y.dtype))
+    return table.astype(y.dtype) if hasattr(y, "dtype") else table.tolist()
+
+
+def _dense(y):
+    """Return labels as an array: a table of pandas' own numbers or of a sparse matrix, too."""
+    y = np.asarray(y.toarray() if issparse(y) else y)
+    if y.ndim == 2 and y.dtype.kind == "O":
+        y = pd.DataFrame(y).infer_objects().to_numpy()
     return y
 
 

@@ -180,6 +180,8 @@ def test_discriminator_scores(quick, beats):
     sampler = quick().fit(X, y)
     scores = discriminator_scores(sampler, X[:8], y[:8])
     assert scores.shape == (8,)
+    again = discriminator_scores(sampler, torch.from_numpy(X[:8]), y[:8])
+    np.testing.assert_array_equal(again, scores)
     one = discriminator_scores(sampler, X[5:6], y[5:6])  # no row depends on another
     assert one[0] == scores[5]
     each = quick(conditioning="per_class").fit(X, y)

@@ -131,6 +131,9 @@ OF_Y = {
     "y: an empty string as a label": lambda: np.where(Y0 == "V", "", "N"),
     "y: a column": lambda: Y0[:, None],
     "y: one-hot": lambda: np.stack([Y0 == "N", Y0 == "V"], axis=1).astype(int),
+    "y: one-hot, of a row without a one": lambda: np.eye(3, dtype=int)[
+        np.where(np.arange(80) == 5, 2, Y0 == "V")
+    ][:, :2],
     "y: bytes": lambda: Y0.astype("S1"),
     "y: dates": lambda: np.where(
         Y0 == "V", np.datetime64("2026-01-01"), np.datetime64("2026-01-02")
@@ -146,6 +149,8 @@ OF_Y = {
     "y: numbers with fractions": lambda: np.linspace(0, 1, 80),
     "y: NaN": lambda: np.where(Y0 == "V", np.nan, 1.0),
     "y: strings and numbers": lambda: np.where(np.arange(80) % 2, 1, Y0.astype(object)),
+    "y: strings and numbers in a list": lambda: [*Y0[:-1].tolist(), 1],
+    "y: strings and NaN in a list": lambda: [*Y0[:-1].tolist(), float("nan")],
     "y: missing labels of pandas": lambda: pd.Series(Y0, dtype="string").mask(Y0 == "V"),
     "y: a missing category": lambda: pd.Series(Y0, dtype="category").mask(np.arange(80) == 5),
     "y: None among labels": lambda: np.where(np.arange(80) == 5, None, Y0.astype(object)),

@@ -560,6 +560,15 @@ def test_the_bandwidth_of_a_permutation_test_is_that_of_both_sets(rng):
     assert ours == pytest.approx(mmd_permutation_test(Y, X, n_permutations=1).statistic, abs=1e-6)
 
 
+@pytest.mark.parametrize("n_synthetic", [2, 5])
+def test_a_permutation_test_of_few_rows_is_precise(rng, n_synthetic):
+    X, Y = rng.normal(size=(3000, 6)), rng.normal(0.3, 1, size=(n_synthetic, 6))
+    result = mmd_permutation_test(X, Y, n_permutations=1)
+    both = np.concatenate([X, Y])
+    exact = maximum_mean_discrepancy(X, Y, bandwidth=median_bandwidth(both))
+    assert result.statistic == pytest.approx(exact, abs=1e-6)
+
+
 def test_the_estimator_is_left_as_it_is(rng):
     X, y = rng.normal(size=(20, 3)), np.arange(20) % 2
     model = LogisticRegression()

@@ -183,6 +183,11 @@ def test_training_curves_where_some_calls_held_nothing_out(quick, beats):
     assert display.ax_[1, 0].get_yscale() == "log"
 
 
+def test_training_curves_without_an_mmd():
+    display = TrainingCurveDisplay.from_arrays([1, 2], [1, 2], [1, 2], mmd=[np.nan, np.nan])
+    assert display.mmd is None
+
+
 def test_training_curves_after_an_epoch_that_was_cut_short(quick, beats):
     class Stops(Callback):
         def on_batch_end(self, net, **kwargs):

@@ -101,6 +101,17 @@ def test_few_rows_that_end_alike_are_not_padded(rng):
     assert not Preparation(X).padding.any()
 
 
+@pytest.mark.parametrize("spread", [0, 1])
+def test_a_dead_channel_does_not_hide_a_scale(rng, spread):
+    X = as_range(rng.normal(size=(50, 2, 20)))
+    X[:, 1] = spread * rng.normal(size=(50, 1))
+    preparation = Preparation(X)
+    new = preparation.give(rng.normal(size=(3, 2, 20)), np.array([1, 2, 3]))
+    np.testing.assert_allclose(new[:, 0].min(axis=1), 0, atol=1e-9)
+    np.testing.assert_allclose(new[:, 0].max(axis=1), 1)
+    assert np.ptp(new[:, 1], axis=1).max() < 1e-9
+
+
 def test_constant_rows_do_not_hide_a_scale(rng):
     X = as_range(rng.normal(size=(50, 1, 20)))
     X[::2] = 0

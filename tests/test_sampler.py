@@ -761,6 +761,32 @@ def test_bad_arguments_of_sample(trained, arguments, message):
         trained.sample(**arguments)
 
 
+def test_labels_of_another_kind_are_unknown(quick, rng):
+    X, y = rng.normal(size=(240, 8)), np.repeat(np.arange(12), 20)
+    sampler = quick(validation_fraction=0).fit(X, y)
+    for label in ("1", "10"):  # numpy compares as numbers where there are many
+        with pytest.raises(ValueError, match=f"labels seen in 'fit'.* Got '{label}'"):
+            sampler.sample(y=[label])
+    assert sampler.sample(y=np.array([10, 3], dtype=object))[1].tolist() == [10, 3]
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("container", ["Int64", "boolean", sparse.csr_array])
+def test_one_hot_labels_of_other_kinds(quick, beats, n_classes, container):
+    X, y = beats
+    X, y = X[y <= "NV"[n_classes - 2]], y[y <= "NV"[n_classes - 2]]
+    places = np.unique(y, return_inverse=True)[1]
+    table = np.eye(n_classes, dtype=int)[places]
+    is_frame = isinstance(container, str)
+    given = pd.DataFrame(table).astype(container) if is_frame else container(table)
+    resampled = quick().fit_resample(X, given)[1]
+    assert type(resampled) is type(given)
+    expected = np.eye(n_classes)[quick().fit_resample(X, places)[1]]
+    np.testing.assert_array_equal(resampled if is_frame else resampled.toarray(), expected)
+    assert quick().fit(X, given).classes_.tolist() == list(range(n_classes))
+    assert (resampled.dtypes == container).all() if is_frame else resampled.dtype == table.dtype
+
+
 def test_a_generator_of_the_wrong_shape(quick, beats):
     class Short(LSTMGenerator):
         def forward(self, z, y):

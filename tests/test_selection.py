@@ -141,6 +141,17 @@ def test_interpolated_rows_scatter_as_a_share_of_their_neighbours(rng):
     np.testing.assert_allclose(np.cov(rows.T), 0.7**2 * np.cov(X.T), atol=0.03)
 
 
+def test_ends_of_interpolated_rows_are_those_of_a_row(rng):
+    signal = rng.normal(size=220).cumsum()  # no two points alike
+    X = np.stack([signal[start : start + 200] for start in range(12)])
+    X += 1e-3 * rng.normal(size=X.shape)
+    neighbors, shifts = ALIGNMENT.nearest(X)
+    assert np.abs(shifts).max() >= 3
+    rows = interpolate_rows(X, 300, np.random.RandomState(0), ALIGNMENT, neighbors, shifts)
+    steps = np.abs(np.diff(rows, axis=1))
+    assert (steps[:, [0, 1, -2, -1]] > 0).all()
+
+
 def test_rows_at_the_rim_take_part_as_those_in_the_middle(rng):
     X = rng.standard_t(3, size=(200, 6))
     neighbors = nearest_within(X)

@@ -268,6 +268,8 @@ def discriminator_scores(sampler, X, y):
     """
     sampler, X, y = as_sampled(sampler, X, y)
     check_is_fitted(sampler, "net_")
+    if isinstance(X, torch.Tensor):
+        X = X.detach().cpu().numpy()
     signals = as_signals(X, sampler.n_channels)
     if signals.shape[1:] != sampler._signal_shape:
         raise ValueError(

@@ -298,8 +298,8 @@ def _mean_over_blocks(X_real, X_synthetic, bandwidth):
     n_blocks = min(max(n_blocks, 10), len(X_real) // 2, len(X_synthetic) // 2)
     if n_blocks < 2:
         raise ValueError(
-            "'X_real' and 'X_synthetic' must have at least 4 rows each with estimator='blocks'. "
-            f"Got {len(X_real)} and {len(X_synthetic)}."
+            "'X_real' and 'X_synthetic' must have at least 4 rows each with estimator='blocks', or "
+            f"where one has more than {_MAX_EXACT:,}. Got {len(X_real)} and {len(X_synthetic)}."
         )
     rng, values = np.random.default_rng(0), []
     orders = [rng.permutation(len(X)) for X in (X_real, X_synthetic)]
@@ -401,6 +401,8 @@ def _permute(is_real, groups, n_permutations, rng):
 
 def _permuted_discrepancies(kernel, labels):
     """Compute the unbiased MMD^2 for each column of labels, in matrix form."""
+    if 2 * labels[:, 0].sum() > len(labels):  # what is left of large sums is precise for the larger
+        labels = ~labels
     labels = torch.from_numpy(labels).to(kernel)
     n_real = labels.sum(0).double()
     n_synthetic = len(labels) - n_real

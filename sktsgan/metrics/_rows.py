@@ -3,13 +3,12 @@
 import numpy as np
 import pandas as pd
 import torch
-from imblearn.utils import check_target_type
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
 from sktsgan._arrays import in_parts, mapped
-from sktsgan._signals import check_labels
+from sktsgan._signals import check_labels, from_columns
 
 
 def check_pair(X_real, X_synthetic, *, min_rows=1, names=("X_real", "X_synthetic")):
@@ -229,9 +228,9 @@ def as_sampled(estimator, X, y, names=("X", "y")):
         validate_data(sampler, X, reset=False, skip_check_array=True)  # number and names of columns
     shape = np.shape(X)
     X = check_rows(X, names[0]).reshape(shape)
-    if np.ndim(y) == 2 and np.shape(y)[1] > 1:  # one column for each class
-        y = check_target_type(check_labels(y))
-    return sampler, X, check_row_labels(y, X, names)
+    check_labels(y)
+    columns = from_columns(y)
+    return sampler, X, check_row_labels(y if columns is None else columns, X, names)
 
 
 def as_tensor(X):

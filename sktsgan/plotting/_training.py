@@ -146,7 +146,8 @@ class TrainingCurveDisplay:
         lengths = [len(curve) for curve in curves]
         if len(set(lengths)) > 1:
             raise ValueError(f"All curves must have one value for each epoch. Got {lengths}.")
-        return cls(*curves[:3], mmd=(*curves, None)[3], best_iter=best_iter).plot(**kwargs)
+        mmd = curves[3] if mmd is not None and not np.isnan(curves[3]).all() else None
+        return cls(*curves[:3], mmd=mmd, best_iter=best_iter).plot(**kwargs)
 
     def plot(self, ax=None):
         """Draw.
