@@ -179,12 +179,18 @@ class Alignment:
         """Split rows into channels."""
         return X.reshape(len(X), self.n_channels, X.shape[1] // self.n_channels)
 
-    def move(self, X, shifts):
-        """Move each row by its number of time points, later where positive; ends go on flat."""
-        signals = self.as_signals(X)
+    def differences(self, X, shifts, others):
+        """Move each row by its number of time points, later where positive, and subtract another.
+
+        Where a row has come to its end, the difference goes on as it was there.
+        """
+        signals, others = self.as_signals(X), self.as_signals(others)
         n_timepoints = signals.shape[2]
-        places = np.clip(np.arange(n_timepoints) - shifts[:, None], 0, n_timepoints - 1)
-        return np.take_along_axis(signals, places[:, None], axis=2).reshape(X.shape)
+        shifts = shifts.clip(1 - n_timepoints, n_timepoints - 1)[:, None, None]
+        first, last = shifts.clip(0, None), n_timepoints - 1 + shifts.clip(None, 0)
+        places = np.arange(n_timepoints).clip(first, last)
+        moved = np.take_along_axis(signals, places - shifts, axis=2)
+        return (moved - np.take_along_axis(others, places, axis=2)).reshape(X.shape)
 
     def find(self, X, like):
         """Find by how much each row is to be moved to lie best on its row of `like`.
@@ -208,7 +214,7 @@ class Alignment:
         The row is moved to lie on the other, and what is left along the other's slope, as of a
         shift by part of a point, is taken out.
         """
-        differences = self.move(X, self.find(X, others)[0]) - others
+        differences = self.differences(X, self.find(X, others)[0], others)
         if not self._most(X):
             return differences
         slopes = np.gradient(self.as_signals(others), axis=2).reshape(X.shape)
@@ -354,10 +360,11 @@ def interpolate_rows(X, n_rows, rng, alignment, neighbors, shifts):
     weights = 1 / n_nearest + _SPREAD * noise / np.sqrt(max(n_nearest - 1, 1))
     weights = weights.astype(X.dtype)
     neighbors, shifts = neighbors[first], shifts[first]
-    # moved once, as ends that go on flat twice are no row's
-    shifts = shifts - _one_of_each(shifts, rng)[:, None]
-    return sum(
-        weights[:, [i]] * alignment.move(X[neighbors[:, i]], shifts[:, i]) for i in range(n_nearest)
+    chosen = np.arange(n_rows), rng.randint(n_nearest, size=n_rows)
+    rows, shifts = X[neighbors[chosen]], shifts - shifts[chosen][:, None]
+    return rows + sum(
+        weights[:, [i]] * alignment.differences(X[neighbors[:, i]], shifts[:, i], rows)
+        for i in range(n_nearest)
     )
 
 

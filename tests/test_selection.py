@@ -181,7 +181,6 @@ def test_shifts_against_loops(rng, n_channels):
     X[:10] = np.roll(like[:10].reshape(10, n_channels, 70), -3, axis=2).reshape(10, -1)
     alignment = Alignment(0.05, n_channels)
     shifts, distances = alignment.find(X, like)
-    moved = alignment.move(X, shifts)
     assert (shifts[:10] == 3).all()
     for i, row in enumerate(X.reshape(30, n_channels, 70)):
         by_shift = {}
@@ -189,11 +188,25 @@ def test_shifts_against_loops(rng, n_channels):
             ends = [row[:, :1]] * max(shift, 0) + [row] + [row[:, -1:]] * max(-shift, 0)
             there = np.concatenate(ends, axis=1)
             there = there[:, :70] if shift > 0 else there[:, -70:]
-            by_shift[shift] = ((there.ravel() - like[i]) ** 2).sum(), there.ravel()
-        best = min(by_shift, key=lambda shift: by_shift[shift][0])
+            by_shift[shift] = ((there.ravel() - like[i]) ** 2).sum()
+        best = min(by_shift, key=by_shift.get)
         assert shifts[i] == best
-        assert distances[i] == pytest.approx(by_shift[best][0])
-        np.testing.assert_array_equal(moved[i], by_shift[best][1])
+        assert distances[i] == pytest.approx(by_shift[best])
+
+
+@pytest.mark.parametrize("n_channels", [1, 2])
+@pytest.mark.parametrize("n_timepoints", [2, 9])
+def test_differences_against_loops(rng, n_channels, n_timepoints):
+    X, others = rng.normal(size=(2, 40, n_channels * n_timepoints))
+    shifts = rng.integers(-12, 13, size=40)
+    differences = Alignment(0.5, n_channels).differences(X, shifts, others)
+    parts = (rows.reshape(40, n_channels, n_timepoints) for rows in (X, others, differences))
+    for row, other, difference, shift in zip(*parts, shifts, strict=True):
+        shift = min(max(shift, 1 - n_timepoints), n_timepoints - 1)
+        both = [t for t in range(n_timepoints) if 0 <= t - shift < n_timepoints]
+        for t in range(n_timepoints):
+            near = min(both, key=lambda place: abs(place - t))  # ends go on
+            np.testing.assert_array_equal(difference[:, t], row[:, near - shift] - other[:, near])
 
 
 def test_long_rows_are_moved_in_longer_steps():
@@ -281,13 +294,13 @@ def test_variation_is_not_in_time():
 def test_differences_are_across_the_slope(rng, n_channels):
     X, others = rng.normal(size=(2, 20, n_channels * 50))
     alignment = Alignment(0.05, n_channels)
-    moved = alignment.move(X, alignment.find(X, others)[0])
+    differences = alignment.differences(X, alignment.find(X, others)[0], others)
     left = alignment.subtract(X, others)
-    for row, other, rest in zip(moved, others, left, strict=True):
+    for difference, other, rest in zip(differences, others, left, strict=True):
         slope = np.concatenate([np.gradient(lead) for lead in np.split(other, n_channels)])
         assert rest @ slope == pytest.approx(0, abs=1e-9)
-        share = (row - other) @ slope / (slope @ slope)
-        np.testing.assert_allclose(rest, row - other - share * slope)
+        share = difference @ slope / (slope @ slope)
+        np.testing.assert_allclose(rest, difference - share * slope)
     flat = np.zeros_like(X)
     np.testing.assert_array_equal(alignment.subtract(flat + 1, flat), flat + 1)
     np.testing.assert_array_equal(Alignment(0, n_channels).subtract(X, others), X - others)
