@@ -75,9 +75,9 @@ for name, pipeline in pipelines.items():
 # %%
 # The recall of the rare classes is what resampling is for; look at what it costs in macro-F1. On
 # real beats, most F beats of DS1 come from a single person, so that the fold that tests on them has
-# next to none to learn from. Nothing that works on one beat alone can mend this. Trained in full,
-# generated rows alone (``interpolation_fraction=0``) are better for new patients than the default
-# mixture, as the :ref:`benchmark` shows.
+# next to none to learn from. Nothing that works on one beat alone can mend this. The
+# :ref:`benchmark` has figures of full trainings, and class weights beside them, which cost
+# nothing.
 #
 # The same with patients mixed
 # ----------------------------
