@@ -228,9 +228,9 @@ def as_sampled(estimator, X, y, names=("X", "y")):
         validate_data(sampler, X, reset=False, skip_check_array=True)  # number and names of columns
     shape = np.shape(X)
     X = check_rows(X, names[0]).reshape(shape)
-    check_labels(y)
+    y = check_labels(y)
     columns = from_columns(y)
-    return sampler, X, check_row_labels(y if columns is None else columns, X, names)
+    return sampler, X, check_groups(y if columns is None else columns, len(X), *names)
 
 
 def as_tensor(X):
