@@ -169,6 +169,8 @@ class AdversarialNet(NeuralNet):
         Loss, see :mod:`sktsgan.losses`.
     gradient_penalty : float
         Weight of the zero-centred penalties on real and synthetic rows.
+    penalty_interval : int
+        Steps of the discriminator of which one is penalised, as many times as strongly.
     n_discriminator_steps : int
         Steps of the discriminator before each one of the generator.
     betas : tuple of float
@@ -192,6 +194,7 @@ class AdversarialNet(NeuralNet):
         discriminator,
         criterion,
         gradient_penalty=1.0,
+        penalty_interval=4,
         n_discriminator_steps=1,
         betas=(0.0, 0.99),
         augmentation=0.5,
@@ -210,6 +213,7 @@ class AdversarialNet(NeuralNet):
         )
         self.discriminator = discriminator
         self.gradient_penalty = gradient_penalty
+        self.penalty_interval = penalty_interval
         self.n_discriminator_steps = n_discriminator_steps
         self.betas = betas
         self.augmentation = augmentation
@@ -370,10 +374,14 @@ class AdversarialNet(NeuralNet):
         """Update the discriminator, then the generator, then the average."""
         X, y = (part.to(self.device) for part in batch)
         self._set_training(True)
-        for X_real, y_real in zip(X.split(self.batch_size), y.split(self.batch_size), strict=True):
+        pairs = zip(X.split(self.batch_size), y.split(self.batch_size), strict=True)
+        for i, (X_real, y_real) in enumerate(pairs, self.n_iter_ * self.n_discriminator_steps):
             parts = self._imitate(y_real)
             X_fake = torch.cat(parts).detach()
-            discriminator_loss = self._update_discriminator(X_real, X_fake, y_real)
+            weight = 0 if i % self.penalty_interval else self.penalty_interval
+            discriminator_loss = self._update_discriminator(
+                X_real, X_fake, y_real, weight * self.gradient_penalty
+            )
         generator_loss = self._update_generator(X_real, X_fake, parts, y_real)
         self._update_average()
         self.n_iter_ += 1
@@ -577,12 +585,13 @@ class AdversarialNet(NeuralNet):
         z = self.noise(len(y))
         return side_by_side(self.module_, z.tensor_split(n_parts), y.tensor_split(n_parts))
 
-    def _update_discriminator(self, X_real, X_fake, y):
+    def _update_discriminator(self, X_real, X_fake, y, penalty_weight):
         """Step on real and synthetic rows, which meet only in the loss: side by side."""
 
         def judge(X):
             scores = self.discriminator_(X, y)
-            return scores, self._penalty(scores, X)
+            penalty = gradient_penalty(scores, X) if penalty_weight else 0
+            return scores, penalty_weight / 2 * penalty
 
         def differentiate(side, slope):
             scores, penalty = side
@@ -600,11 +609,6 @@ class AdversarialNet(NeuralNet):
         self._notify_gradients(self.discriminator_, X_real, y)
         self.discriminator_optimizer_.step()
         return loss.detach()
-
-    def _penalty(self, scores, X):
-        if not self.gradient_penalty:
-            return 0.0
-        return self.gradient_penalty / 2 * gradient_penalty(scores, X)
 
     def _update_generator(self, X_real, X_fake, parts, y):
         """Step on synthetic rows, of which `parts` know how they were generated."""

@@ -176,6 +176,8 @@ PARAMETERS = {
     "lr: 1000": {"lr": 1e3},
     "gradient_penalty: 0": {"gradient_penalty": 0},
     "gradient_penalty: -1": {"gradient_penalty": -1},
+    "penalty_interval: 0": {"penalty_interval": 0},
+    "penalty_interval: 1.5": {"penalty_interval": 1.5},
     "betas: three": {"betas": (0.1, 0.2, 0.3)},
     "betas: of 1": {"betas": (0.0, 1.0)},
     "device: one that is not there": {"device": "cuda:77"},

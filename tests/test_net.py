@@ -86,7 +86,7 @@ def net():
     return build
 
 
-def plain_step(net, X, y):
+def plain_step(net, X, y, penalty_weight):
     """Write one step down: both passes in one loss, torch's own backward."""
     generator, discriminator = copy.deepcopy(net.module_), copy.deepcopy(net.discriminator_)
     options = {"lr": net.lr, "betas": net.betas}
@@ -99,7 +99,7 @@ def plain_step(net, X, y):
         scores.append(discriminator(signals, y))
         (slope,) = torch.autograd.grad(scores[-1].sum(), signals, create_graph=True)
         penalty = penalty + slope.square().sum((1, 2)).mean()
-    (net.criterion(*scores)[0] + net.gradient_penalty / 2 * penalty).backward()
+    (net.criterion(*scores)[0] + penalty_weight / 2 * penalty).backward()
     gradients = [parameter.grad.clone() for parameter in discriminator.parameters()]
     of_discriminator.step()
     _, loss = net.criterion(discriminator(X, y), discriminator(generator(z, y), y))
@@ -109,11 +109,19 @@ def plain_step(net, X, y):
 
 
 @pytest.mark.parametrize("criterion", [relativistic, wasserstein])
-@pytest.mark.parametrize("gradient_penalty", [0.0, 1.0])
+@pytest.mark.parametrize(
+    ("gradient_penalty", "n_steps_before", "penalty_weight"),
+    [(0.0, 0, 0), (2.0, 0, 6), (2.0, 1, 0), (2.0, 2, 0), (2.0, 3, 6)],
+)
 @pytest.mark.parametrize("in_order", [False, True])
-def test_a_step_is_the_plain_one(net, criterion, gradient_penalty, in_order):
-    ours, (X, y) = net(criterion=criterion, gradient_penalty=gradient_penalty, lr=1e-7)
-    expected = plain_step(ours, X, y)
+def test_a_step_is_the_plain_one(
+    net, criterion, gradient_penalty, n_steps_before, penalty_weight, in_order
+):
+    ours, (X, y) = net(
+        criterion=criterion, gradient_penalty=gradient_penalty, penalty_interval=3, lr=1e-7
+    )
+    ours.n_iter_ = n_steps_before
+    expected = plain_step(ours, X, y, penalty_weight)
     if in_order:
         with fixed_order():
             ours.train_step((X, y))

@@ -50,6 +50,7 @@ IN_TRAINING = {
     "no augmentation": {"augmentation": 0},
     "no average of weights": {"ema_decay": 0},
     "no gradient penalty": {"gradient_penalty": 0},
+    "gradient penalty at every step": {"penalty_interval": 1},
     "last weights": {"validation_fraction": 0},
     PER_CLASS: {"conditioning": "per_class"},
     "linear head": {"head_channels": 0},
