@@ -9,7 +9,8 @@ the generator draws and for those that ``fit_resample`` adds: MMD^2 to held-out 
 permutation test with 300 beats on each side, density, coverage and memorization ratio with as many
 synthetic beats as held-out ones, coverage by all that balance the class, and the smallest distance
 to a training beat as a share of the median one between neighbours in the class; beside them the
-same for real held-out beats. Writes a table and a picture beside the documentation.
+same for real held-out beats, for those that SMOTE adds and for copies of training beats. Writes a
+table and a picture beside the documentation.
 """
 
 import argparse
@@ -21,6 +22,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import torch
+from imblearn.over_sampling import SMOTE, RandomOverSampler
 from sklearn.neighbors import NearestNeighbors
 from tasks import CLASSES, scarce
 
@@ -56,6 +58,13 @@ def main():
             flush=True,
         )
         added = sampler.synthetic_mask_
+        balanced = {"added": (X, y)} | {
+            kind: rival.fit_resample(split.X_train, split.y_train)
+            for kind, rival in (
+                ("by SMOTE", SMOTE(random_state=seed)),
+                ("copies", RandomOverSampler(random_state=seed)),
+            )
+        }
         for label in CLASSES:
             X_train = split.X_train[split.y_train == label]
             X_real = split.X_test[split.y_test == label]
@@ -63,10 +72,11 @@ def main():
             drawn, _ = sampler.sample(y=[label] * (split.y_train == "N").sum(), random_state=seed)
             sets = {"drawn": (drawn, X_real), "real": (X_real[:half], X_real[half:])}
             if label != "N":
-                order = np.random.default_rng(seed).permutation(
-                    np.flatnonzero(added & (y == label))
-                )
-                sets["added"] = (X[order], X_real)
+                for kind, (rows_of_all, labels) in balanced.items():
+                    order = np.random.default_rng(seed).permutation(
+                        np.flatnonzero(added & (labels == label))
+                    )
+                    sets[kind] = (rows_of_all[order], X_real)
             rows += [
                 {"class": label, "beats": kind, "seed": seed} | judge(X_train, real, beats)
                 for kind, (beats, real) in sets.items()
