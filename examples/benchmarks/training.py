@@ -55,7 +55,10 @@ class Clock(Callback):
 
     @property
     def median(self):
-        return float(np.median(self.seconds[10:]))
+        """Of the means of four steps, one of which is penalised and takes longer."""
+        seconds = self.seconds[12:]
+        seconds = seconds[: len(seconds) // 4 * 4]
+        return float(np.median(np.reshape(seconds, (-1, 4)).mean(axis=1)))
 
 
 def noise(n_rows, n_timepoints, n_channels=1, n_classes=1):
