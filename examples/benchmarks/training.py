@@ -184,6 +184,7 @@ def draw(table):
         ax.loglog(part["to"], part["ms a step"], "o-", color="#0072B2")
         ax.set_xlabel(name)
         ax.set_xticks(part["to"], [f"{value:g}" for value in part["to"]], rotation=45)
+        ax.set_yticks([20, 50, 100, 200, 500], ["20", "50", "100", "200", "500"])
         ax.minorticks_off()
         ax.grid(alpha=0.3)
     axes[0].set_ylabel("time of a step (ms)")
