@@ -21,8 +21,8 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
+import rivals
 import torch
-from imblearn.over_sampling import SMOTE, RandomOverSampler
 from sklearn.neighbors import NearestNeighbors
 from tasks import CLASSES, scarce
 
@@ -58,12 +58,10 @@ def main():
             flush=True,
         )
         added = sampler.synthetic_mask_
-        balanced = {"added": (X, y)} | {
-            kind: rival.fit_resample(split.X_train, split.y_train)
-            for kind, rival in (
-                ("by SMOTE", SMOTE(random_state=seed)),
-                ("copies", RandomOverSampler(random_state=seed)),
-            )
+        balanced = {
+            "added": (X, y),
+            "by SMOTE": rivals.resample("SMOTE", split, seed),
+            "copies": rivals.resample("RandomOverSampler", split, seed),
         }
         for label in CLASSES:
             X_train = split.X_train[split.y_train == label]

@@ -45,7 +45,7 @@ class Clock(Callback):
     """Seconds of each step, without the first ones, and without what is measured between epochs."""
 
     def on_train_begin(self, net, **kwargs):
-        self.seconds = []
+        self.seconds, self.round = [], net.penalty_interval
 
     def on_batch_begin(self, net, **kwargs):
         self.start = time.perf_counter()
@@ -55,10 +55,11 @@ class Clock(Callback):
 
     @property
     def median(self):
-        """Of the means of four steps, one of which is penalised and takes longer."""
+        """Of the means of a few steps, one of which is penalised and takes longer."""
         seconds = self.seconds[12:]
-        seconds = seconds[: len(seconds) // 4 * 4]
-        return float(np.median(np.reshape(seconds, (-1, 4)).mean(axis=1)))
+        n_rounds = len(seconds) // self.round
+        rounds = np.reshape(seconds[: n_rounds * self.round], (n_rounds, self.round))
+        return float(np.median(rounds.mean(axis=1)))
 
 
 def noise(n_rows, n_timepoints, n_channels=1, n_classes=1):
