@@ -12,6 +12,7 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback, EarlyStopping, PassthroughScoring
 from skorch.dataset import get_len
 from skorch.history import History
+from skorch.utils import TeeGenerator
 from torch.utils.data import Dataset
 from tqdm.auto import tqdm
 
@@ -643,7 +644,7 @@ class AdversarialNet(NeuralNet):
     def _notify_gradients(self, network, X, y):
         self.notify(
             "on_grad_computed",
-            named_parameters=network.named_parameters(),
+            named_parameters=TeeGenerator(network.named_parameters()),
             batch=(X, y),
             training=True,
         )

@@ -574,13 +574,14 @@ def test_callbacks_and_progress(quick, beats, capsys):
         def on_epoch_end(self, net, **kwargs):
             self.epochs += 1
 
-        def on_grad_computed(self, net, **kwargs):
-            self.gradients += 1
+        def on_grad_computed(self, net, named_parameters, **kwargs):
+            self.gradients += bool([value.grad for _, value in named_parameters])
 
-    count = Count()
-    quick(callbacks=[count], verbose=1).fit(*beats)
-    assert count.epochs == 2
-    assert count.gradients == 12  # both networks in each of six steps
+    counts = [Count(), Count()]  # the second has the parameters too
+    quick(callbacks=counts, verbose=1).fit(*beats)
+    for count in counts:
+        assert count.epochs == 2
+        assert count.gradients == 12  # both networks in each of six steps
     shown = capsys.readouterr()
     assert not shown.out
     assert "6/6" in shown.err
