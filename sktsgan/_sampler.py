@@ -18,7 +18,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
-from skorch.callbacks import Callback
+from skorch.callbacks import Callback, GradientNormClipping
 
 from sktsgan import losses
 from sktsgan._arrays import in_memory, mapped, take
@@ -72,6 +72,10 @@ from sktsgan.networks import ConvDiscriminator, LSTMGenerator
 _FEW_ROWS = 20
 # More held-out rows would cost time and make the MMD hardly steadier.
 _MAX_HELD_OUT = 500
+
+# Norm to which gradients are clipped. Usual ones are far below. In the steps between two penalties
+# the discriminator may run away, and Adam remembers one gradient of thousands for a thousand steps.
+_MAX_GRADIENT_NORM = 10.0
 
 # A row is kept with a probability: the share of the real rows around it that are of its class, to
 # this power.
@@ -1036,6 +1040,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         )
         net.callbacks = [
             ("best", net.best_),
+            *([] if self._is_private else [("clipping", GradientNormClipping(_MAX_GRADIENT_NORM))]),
             *([("progress", Progress())] if self.verbose and not processes.rank else []),
             *(self.callbacks or []),
             *([("checkpoint", Checkpoint(path, run))] if path else []),
