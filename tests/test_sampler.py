@@ -24,6 +24,7 @@ from skorch.callbacks import Callback, EarlyStopping
 
 from sktsgan import MMDScorer, StaGANSampler
 from sktsgan.datasets import make_heartbeats
+from sktsgan.losses import relativistic
 from sktsgan.metrics import maximum_mean_discrepancy
 from sktsgan.networks import ConvDiscriminator, LSTMGenerator
 
@@ -321,7 +322,8 @@ def test_replicates_where_asked_for(quick, beats):
 @pytest.mark.parametrize(("selection", "fewest_votes"), [("neighbors", 1), ("unanimous", 3)])
 def test_selection_keeps_rows_among_their_own(trained, beats, selection, fewest_votes):
     X, y = beats
-    sampler = clone(trained).set_params(max_epochs=2, selection=selection, interpolation_fraction=0)
+    options = {"interpolation_fraction": 0, "max_shift": 0}  # rows vote where they are
+    sampler = clone(trained).set_params(max_epochs=2, selection=selection, **options)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         X_resampled, y_resampled = sampler.fit_resample(X, y)
@@ -912,6 +914,27 @@ def test_steps_of_the_discriminator_and_moments_of_adam(quick, beats):
     assert (sampler.n_iter_, count.n) == (6, 6 * (3 + 1))
     for optimizer in (sampler.net_.optimizer_, sampler.net_.discriminator_optimizer_):
         assert optimizer.param_groups[0]["betas"] == (0.3, 0.7)
+
+
+class GradientNorms(Callback):
+    def on_train_begin(self, net, **kwargs):
+        self.norms = []
+
+    def on_grad_computed(self, net, named_parameters, **kwargs):
+        gradients = [value.grad.ravel() for _, value in named_parameters if value.grad is not None]
+        self.norms.append(float(torch.linalg.vector_norm(torch.cat(gradients))))
+
+
+@pytest.mark.parametrize("factor", [1e-3, 1e4])
+def test_gradients_are_clipped_where_they_are_large(quick, beats, factor):
+    def loss(real, fake):
+        return tuple(factor * value for value in relativistic(real, fake))
+
+    norms = GradientNorms()
+    quick(loss=loss, gradient_penalty=0, callbacks=[norms]).fit(*beats)
+    assert len(norms.norms) == 12
+    assert np.isclose(norms.norms, 10, rtol=1e-4).all() == (factor > 1)
+    assert (np.array(norms.norms) < 10.001).all()
 
 
 def test_an_early_stop_of_skorch_is_no_interruption(quick, beats):
