@@ -174,6 +174,8 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
     penalty_interval : int, default=4
         The discriminator is penalised at one of so many steps, that many times as strongly [4]_.
         It learns finer differences in the steps between, and they cost less. 1 penalises all.
+        So that it cannot run away meanwhile, gradients are clipped to a norm of 10 for each
+        network, which few reach.
     max_epochs : int, default=20
         Epochs of training at most.
     steps_per_epoch : int or None, default=100
