@@ -73,7 +73,7 @@ _FEW_ROWS = 20
 # More held-out rows would cost time and make the MMD hardly steadier.
 _MAX_HELD_OUT = 500
 
-# Norm to which gradients are clipped. Usual ones are far below. In the steps between two penalties
+# Norm to which gradients are clipped. Most are far below. In the steps between two penalties
 # the discriminator may run away, and Adam remembers one gradient of thousands for a thousand steps.
 _MAX_GRADIENT_NORM = 10.0
 
