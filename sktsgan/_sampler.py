@@ -47,6 +47,7 @@ from sktsgan._selection import (
     NeighborSelection,
     Variation,
     find_distinct,
+    find_nearest,
     interpolate_rows,
     jittered,
     select_rows,
@@ -780,7 +781,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         def finish(X):
             signals = self._scaler.restored(self._unflattened(X))
             if preparation:
-                like = places[nearest.kneighbors(X, return_distance=False)[:, 0]]
+                like = places[find_nearest(nearest, X)[:, 0]]
                 signals = preparation.give(signals, like)
             return self._as_given(signals)
 

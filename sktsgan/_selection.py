@@ -5,6 +5,7 @@ import torch
 from sklearn.neighbors import NearestNeighbors
 
 from sktsgan._arrays import first_of_each, spread_places
+from sktsgan._threads import by_blocks
 
 # Generated rows nearer to a training row than this share of the usual distance between
 # neighbours of their class are near-copies.
@@ -89,13 +90,17 @@ class NeighborSelection:
         measure, as patients who were never seen have higher ones.
         """
         n_candidates = min(self.alignment.n_candidates(_N_VOTERS), len(self.X))
-        nearest = self.neighbors.kneighbors(X, n_candidates, return_distance=False)
-        # subtracted, as a search by products leaves a rounded zero to the row itself
-        distances = np.linalg.norm(X - self.X[nearest[:, 0]], axis=1)
-        voters = self.alignment.choose(self.X, nearest, X, _N_VOTERS)[0]
-        votes = (self.y[voters] == label).mean(axis=1)
-        too_high = self._measure_heights(X) > (1 + _ROUNDING) * self.highest
-        return np.where(too_high.any(axis=1), 0, votes), distances
+
+        def judge(X):
+            nearest = self.neighbors.kneighbors(X, n_candidates, return_distance=False)
+            # subtracted, as a search by products leaves a rounded zero to the row itself
+            distances = np.linalg.norm(X - self.X[nearest[:, 0]], axis=1)
+            voters = self.alignment.choose(self.X, nearest, X, _N_VOTERS)[0]
+            votes = (self.y[voters] == label).mean(axis=1)
+            too_high = self._measure_heights(X) > (1 + _ROUNDING) * self.highest
+            return np.where(too_high.any(axis=1), 0, votes), distances
+
+        return by_blocks(judge, X)
 
     def _measure_heights(self, X):
         """Return the range of each channel, by row."""
@@ -284,11 +289,15 @@ class Variation:
         """
         if not self.partners.shape[1]:
             return np.zeros_like(X)
-        donors = _one_of_each(self.donors.kneighbors(X, return_distance=False), rng)
+        donors = _one_of_each(find_nearest(self.donors, X), rng)
         partners = _one_of_each(self.partners[donors], rng)
         # either way round, since most rows have their neighbours on the side of the dense middle
         sign = rng.choice(np.array([-1, 1], dtype=X.dtype), size=(len(X), 1))
-        return sign * self.alignment.subtract(self.X[partners], self.X[donors])
+
+        def subtract(partners, donors):
+            return self.alignment.subtract(self.X[partners], self.X[donors])
+
+        return sign * by_blocks(subtract, partners, donors)
 
     def vary(self, X, limit, rng):
         """Move rows by what was drawn for them, times a number between 0 and `limit`.
@@ -305,6 +314,11 @@ class Variation:
         return X + np.minimum(step, most) * drawn
 
 
+def find_nearest(index, X):
+    """Find the rows of a fitted index that are nearest to each row of `X`: by place."""
+    return by_blocks(lambda X: index.kneighbors(X, return_distance=False), X)
+
+
 def _one_of_each(candidates, rng):
     """Choose one column in each row."""
     return candidates[
@@ -318,7 +332,7 @@ def nearest_within(X, n_nearest=_N_NEAREST):
     Rows are compared with all others, so one search serves every round of drawing.
     """
     index = NearestNeighbors(n_neighbors=min(n_nearest + 1, len(X))).fit(X)
-    return index.kneighbors(X, return_distance=False)
+    return find_nearest(index, X)
 
 
 def interpolate_rows(X, n_rows, rng, alignment, neighbors, shifts):
@@ -361,11 +375,16 @@ def interpolate_rows(X, n_rows, rng, alignment, neighbors, shifts):
     weights = weights.astype(X.dtype)
     neighbors, shifts = neighbors[first], shifts[first]
     chosen = np.arange(n_rows), rng.randint(n_nearest, size=n_rows)
-    rows, shifts = X[neighbors[chosen]], shifts - shifts[chosen][:, None]
-    return rows + sum(
-        weights[:, [i]] * alignment.differences(X[neighbors[:, i]], shifts[:, i], rows)
-        for i in range(n_nearest)
-    )
+    shifts = shifts - shifts[chosen][:, None]
+
+    def add_up(places, neighbors, shifts, weights):
+        rows = X[places]
+        return rows + sum(
+            weights[:, [i]] * alignment.differences(X[neighbors[:, i]], shifts[:, i], rows)
+            for i in range(n_nearest)
+        )
+
+    return by_blocks(add_up, neighbors[chosen], neighbors, shifts, weights)
 
 
 def _even_starts(neighbors):
@@ -420,5 +439,5 @@ class Detail:
         """Give each row the fine detail of one of its nearest rows in `X_class`."""
         X, X_coarse = self.without(X), self.without(X_class)
         index = NearestNeighbors(n_neighbors=min(_N_NEAREST, len(X_class))).fit(X_coarse)
-        nearest = index.kneighbors(X, return_distance=False)
+        nearest = find_nearest(index, X)
         return X + (X_class - X_coarse)[_one_of_each(nearest, rng)]

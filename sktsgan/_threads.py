@@ -5,9 +5,15 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 
+import numpy as np
 import torch
+from threadpoolctl import threadpool_limits
+
+# Rows of which what is made between fits into a core's cache.
+_BLOCK = 2000
 
 _lock = threading.Lock()
+_limits_lock, _limits = threading.Lock(), []
 _worker = ContextVar("worker", default=None)
 
 
@@ -74,6 +80,49 @@ def side_by_side(function, *arguments):
     result = worker.submit(function, *first)
     other = function(*second[0])
     return [result.result(), other]
+
+
+def by_blocks(function, *arrays):
+    """Call a function of rows on blocks of them, two side by side, and join what it returns.
+
+    Parameters
+    ----------
+    function : callable
+        Takes rows of each array and returns an array, or a tuple of arrays, with as many. What it
+        says of a row does not depend on the others.
+    *arrays : ndarray of shape (n_rows, ...)
+        Of one length.
+
+    Returns
+    -------
+    ndarray or tuple of ndarray
+        What one call with all rows would return.
+    """
+    starts = range(0, max(len(arrays[0]), 1), _BLOCK)
+    blocks = [[array[start : start + _BLOCK] for array in arrays] for start in starts]
+    results = []
+    with _one_blas_thread():
+        for i in range(0, len(blocks), 2):
+            results += side_by_side(function, *zip(*blocks[i : i + 2], strict=True))
+    if isinstance(results[0], tuple):
+        return tuple(np.concatenate(parts) for parts in zip(*results, strict=True))
+    return np.concatenate(results)
+
+
+@contextmanager
+def _one_blas_thread():
+    """Let numpy and scipy multiply with one thread while inside, as scikit-learn's searches do.
+
+    Each search sets this limit and then puts back what it found, so that two at once may leave it
+    behind for good. Here whoever leaves puts back what the last one to come has found.
+    """
+    with _limits_lock:
+        _limits.append(threadpool_limits(1, user_api="blas"))
+    try:
+        yield
+    finally:
+        with _limits_lock:
+            _limits.pop().restore_original_limits()
 
 
 @contextmanager

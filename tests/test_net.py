@@ -16,7 +16,7 @@ from torch.utils import backend_registration
 from sktsgan import _net
 from sktsgan._net import AdversarialNet, BalancedBatches, BestByMMD, ScaledRows
 from sktsgan._signals import SignalScaler
-from sktsgan._threads import fixed_order, side_by_side
+from sktsgan._threads import by_blocks, fixed_order, side_by_side
 from sktsgan.losses import relativistic, wasserstein
 from sktsgan.metrics import maximum_mean_discrepancy
 from sktsgan.networks import ConvDiscriminator, LSTMGenerator
@@ -192,6 +192,65 @@ def test_side_by_side_keeps_the_order_and_raises():
             assert side_by_side(divide, [1], [2]) == [0.5]
             with pytest.raises(ZeroDivisionError):
                 side_by_side(divide, [1, 1], [0, 1])
+
+
+@pytest.mark.parametrize("n_rows", [1, 2000, 2001, 4000, 9001])
+def test_blocks_give_what_all_rows_at_once_give(n_rows):
+    X = np.random.default_rng(0).normal(size=(n_rows, 3))
+    sizes = []
+
+    def double(X, other):
+        sizes.append(len(X))
+        return 2 * X + other
+
+    for wrapped in (fixed_order(), threading.Lock()):
+        with wrapped:
+            np.testing.assert_array_equal(by_blocks(double, X, X[::-1]), 2 * X + X[::-1])
+            pair = by_blocks(lambda X: (X.sum(axis=1), X > 0), X)
+    np.testing.assert_array_equal(pair[0], X.sum(axis=1))
+    np.testing.assert_array_equal(pair[1], X > 0)
+    assert max(sizes) <= 2000
+    assert sum(sizes) == 2 * n_rows
+
+
+class Limit:
+    """A limit as threadpoolctl's, where it is one for all threads of the process."""
+
+    now = 2
+
+    def __init__(self, number, user_api):
+        assert user_api == "blas"
+        self.before, Limit.now = Limit.now, number
+
+    def restore_original_limits(self):
+        Limit.now = self.before
+
+
+def test_the_last_of_several_threads_takes_the_limit_back(monkeypatch):
+    monkeypatch.setattr("sktsgan._threads.threadpool_limits", Limit)
+
+    def start():
+        inside, leave = threading.Event(), threading.Event()
+
+        def stay(X):
+            inside.set()
+            leave.wait(10)
+            return X
+
+        thread = threading.Thread(target=by_blocks, args=(stay, np.zeros(1)))
+        thread.start()
+        inside.wait(10)
+        return thread, leave
+
+    threads = [start(), start()]
+    for (thread, leave), limit in zip(threads, (1, 2), strict=True):
+        assert Limit.now == 1
+        leave.set()
+        thread.join()
+        assert Limit.now == limit
+    with pytest.raises(ZeroDivisionError):
+        by_blocks(lambda _: 1 / 0, np.zeros(1))
+    assert Limit.now == 2
 
 
 class Plain(torch.nn.Module):
