@@ -76,8 +76,8 @@ def inter_patient(seed):
     return Split(X_train, X_test, y_train, y_test, record=record)
 
 
-def kaggle(seed):
-    """Beats as in the well-known table: five classes, 187 points at 125 Hz, padded, a tenth.
+def kaggle(seed, share=0.1):
+    """Beats as in the well-known table: five classes, 187 points at 125 Hz, padded, a share of it.
 
     A row starts at R and ends at 1.2 times the recording's median interval between beats; it is
     scaled to 0 to 1 and filled with zeros. Patients are mixed, paced ones included, and a fifth
@@ -85,7 +85,7 @@ def kaggle(seed):
     """
     beats = _fetch(paced=True, fs=125, window=(0.0, 187 / 125))
     rng = np.random.default_rng(seed)
-    rows = rng.permutation(len(beats.target))[: len(beats.target) // 10]
+    rows = rng.permutation(len(beats.target))[: int(share * len(beats.target))]
     X, y, record = beats.data[rows], beats.target[rows], beats.record[rows]
     interval = {name: np.nanmedian(beats.rr[beats.record == name]) for name in np.unique(record)}
     n_kept = np.array([round(1.2 * 125 * interval[name]) for name in record])

@@ -7,12 +7,13 @@ Run from the project's root; what is compared is timed in one run, in turn, on a
     python examples/benchmarks/training.py growth    # with rows, points, classes and channels
     python examples/benchmarks/training.py memory    # 1e6 memory-mapped rows, read and written
     python examples/benchmarks/training.py jobs      # cross-validation in two processes
+    python examples/benchmarks/training.py table     # all beats of the well-known table; 15 minutes
     python examples/benchmarks/training.py imports   # start-up
     python examples/benchmarks/training.py card      # on a CUDA card, against the CPU
 
-``quality`` and ``card`` take real beats where ``$SKTSGAN_DATA`` names them. ``growth`` writes a
-table and a picture beside the documentation. Times are those of this machine; the ratios are what
-counts.
+``quality`` and ``card`` take real beats where ``$SKTSGAN_DATA`` names them, ``table`` needs them.
+``growth`` writes a table and a picture beside the documentation. Times are those of this machine;
+the ratios are what counts.
 """
 
 import argparse
@@ -30,9 +31,10 @@ import numpy as np
 import pandas as pd
 import torch
 from mmd import in_turn
+from rivals import resample
 from seed import BATCH_SIZE, Seed
 from skorch.callbacks import Callback
-from tasks import scarce
+from tasks import kaggle, scarce
 
 from sktsgan import StaGANSampler
 from sktsgan.datasets import fetch_mitbih, make_heartbeats
@@ -258,6 +260,47 @@ def compare_jobs():
     print(f"cross_val_score, 4 folds: n_jobs=2 {two:.1f} s, n_jobs=1 {one:.1f} s, {two / one:.2f}")
 
 
+class Training(Callback):
+    """Seconds of a whole training."""
+
+    def on_train_begin(self, net, **kwargs):
+        self.start = time.perf_counter()
+
+    def on_train_end(self, net, **kwargs):
+        self.seconds = time.perf_counter() - self.start
+
+
+def balance(split, n_threads, **params):
+    """Balance training rows: seconds of training, seconds of making rows, and how many."""
+    torch.set_num_threads(n_threads)
+    training = Training()
+    sampler = StaGANSampler(callbacks=[training], random_state=0, **params)
+    start = time.perf_counter()
+    X, _ = sampler.fit_resample(split.X_train, split.y_train)
+    seconds = time.perf_counter() - start - training.seconds
+    return training.seconds, seconds, len(X) - len(split.X_train)
+
+
+def compare_table():
+    """Default `fit_resample` on all beats; and new rows of a quarter with one thread and two."""
+    split = kaggle(0, share=1.0)
+    training, seconds, n_new = balance(split, n_threads=2)
+    smote = in_turn(partial(resample, "SMOTE", split, 0), repeats=3)[0]
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(
+        f"{len(split.X_train)} beats: training {training:.0f} s, {n_new} new rows {seconds:.0f} s, "
+        f"{peak:.0f} MB at most; SMOTE {smote:.1f} s",
+        flush=True,
+    )
+    part = kaggle(0, share=0.25)
+    two, one = ([balance(part, n, max_epochs=1)[1] for _ in range(3)] for n in (2, 1))
+    two, one = float(np.median(two)), float(np.median(one))
+    print(
+        f"new rows of a quarter: {two:.1f} s with two threads, {one:.1f} s with one, "
+        f"{one / two:.2f} times"
+    )
+
+
 def compare_imports():
     def start(names):
         subprocess.run([sys.executable, "-c", f"import {names}"], check=True)
@@ -303,6 +346,7 @@ WHAT = {
     "growth": measure_growth,
     "memory": compare_memory,
     "jobs": compare_jobs,
+    "table": compare_table,
     "imports": compare_imports,
     "card": compare_card,
 }
