@@ -21,6 +21,8 @@ _N_NEAREST = 5
 _N_CANDIDATES = 30
 # Moves that are tried each way, evenly spread; what is left of long ones is along the slope.
 _N_MOVES = 32
+# Numbers of rows that are moved at once: with these in the core's cache each move is cheap.
+_CACHED = 1 << 18
 # Scatter of the weights of a row and its nearest ones. Variation adds to what 1 would be.
 _SPREAD = 0.7
 # Rounds that even out how often rows take part; more would give single outliers much weight.
@@ -31,6 +33,8 @@ _N_DONORS = 5
 _PARTNER_SHARE = 1 / 200
 # More rows would show no more of it, and cost time.
 _MAX_DONORS = 5000
+# Principal components with less than this share of the variance of the first are rounding.
+_LEAST_VARIANCE = 1e-12
 # Rounds of drawing; a generator whose rows nearly all fail is not worth more.
 _MAX_ROUNDS = 8
 
@@ -205,13 +209,25 @@ class Alignment:
         most = self._most(X)
         shifts = np.rint(np.linspace(-most, most, 2 * min(most, _N_MOVES) + 1)).astype(int)
         shifts = np.array(sorted(shifts, key=abs))
+        n_rows = max(1, _CACHED // X.shape[1])
+        parts = [
+            self._distances(X[i : i + n_rows], like[i : i + n_rows], shifts)
+            for i in range(0, max(len(X), 1), n_rows)
+        ]
+        distances = np.concatenate(parts, axis=1)
+        return shifts[np.argmin(distances, axis=0)], np.min(distances, axis=0)
+
+    def _distances(self, X, like, shifts):
+        """Squared distances of rows moved by each of the shifts, of shape (n_shifts, n_rows)."""
         signals, like = self.as_signals(X), self.as_signals(like)
+        most, n_timepoints = max(shifts), signals.shape[2]
         padded = np.pad(signals, ((0, 0), (0, 0), (most, most)), mode="edge")
+        left = np.empty_like(like)
         distances = []
         for start in most - shifts:
-            left = padded[:, :, start : start + signals.shape[2]] - like
+            np.subtract(padded[:, :, start : start + n_timepoints], like, out=left)
             distances.append(np.einsum("ijk,ijk->i", left, left))
-        return shifts[np.argmin(distances, axis=0)], np.min(distances, axis=0)
+        return np.array(distances)
 
     def subtract(self, X, others):
         """Subtract from each row its other one, but for what a shift makes of the difference.
@@ -425,10 +441,17 @@ class Detail:
     def __init__(self, X, fraction):
         X = torch.from_numpy(X[spread_places(len(X), _MAX_DONORS)]).double()
         self.mean = X.mean(0)
-        _, sizes, directions = torch.linalg.svd(X - self.mean, full_matrices=False)
-        shares = (sizes**2).cumsum(0) / (sizes**2).sum().clamp(min=1e-300)
-        n_coarse = int((shares < 1 - fraction).sum()) + 1
-        self.coarse = directions[:n_coarse].T  # (n_features, n_coarse)
+        X = X - self.mean
+        # of the two products of X with itself the smaller one costs least
+        is_wide = X.shape[0] < X.shape[1]
+        variances, directions = torch.linalg.eigh(X @ X.T if is_wide else X.T @ X)
+        variances, directions = variances.flip(0), directions.flip(1)
+        known = variances > _LEAST_VARIANCE * variances[0]  # the others are rounding
+        shares = (variances[known].cumsum(0) / variances[known].sum())[:-1]
+        directions = directions[:, : int((shares < 1 - fraction).sum()) + 1]
+        if is_wide:
+            directions = torch.nn.functional.normalize(X.T @ directions, dim=0)
+        self.coarse = directions  # (n_features, n_coarse)
 
     def without(self, X):
         """Leave the fine detail out."""

@@ -488,3 +488,29 @@ def test_detail_is_that_of_one_of_five(rng):
     )[:5]
     lent = cdist(given - detail.without(given), own).argmin(axis=1)
     assert set(lent) == set(near)
+
+
+@pytest.mark.parametrize("shape", [(60, 20), (20, 60), (30, 30)])
+@pytest.mark.parametrize("fraction", [0.03, 0.5, 1e-17])
+def test_coarse_parts_are_the_first_singular_vectors(rng, shape, fraction):
+    X = rng.normal(size=shape).cumsum(axis=1)
+    _, sizes, directions = np.linalg.svd(X - X.mean(axis=0), full_matrices=False)
+    sizes = sizes[: min(shape[0] - 1, shape[1])]  # the mean takes one
+    shares = np.cumsum(sizes**2) / np.sum(sizes**2)
+    coarse = directions[: min(np.sum(shares < 1 - fraction) + 1, len(sizes))]
+    new = rng.normal(size=(5, shape[1])).cumsum(axis=1)
+    expected = X.mean(axis=0) + (new - X.mean(axis=0)) @ coarse.T @ coarse
+    np.testing.assert_allclose(Detail(X, fraction).without(new), expected, atol=1e-8)
+
+
+def test_equal_rows_have_no_detail(rng):
+    np.testing.assert_array_equal(Detail(np.ones((4, 6)), 0.03).without(rng.normal(size=(2, 6))), 1)
+
+
+def test_rows_are_moved_as_they_are_alone(rng):
+    X, like = rng.normal(size=(2, 9, 50_000)).astype(np.float32)  # a few fit into a cache
+    alignment = Alignment(0.001)
+    shifts, distances = alignment.find(X, like)
+    alone = [alignment.find(X[[i]], like[[i]]) for i in range(9)]
+    np.testing.assert_array_equal(shifts, np.concatenate([part[0] for part in alone]))
+    np.testing.assert_array_equal(distances, np.concatenate([part[1] for part in alone]))
