@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
 
-# Rows of which what is made between fits into a core's cache.
+# Rows of a block at most; what is made of more on the way would fill memory, and take no less time.
 _BLOCK = 2000
 
 _lock = threading.Lock()
@@ -98,8 +98,10 @@ def by_blocks(function, *arrays):
     ndarray or tuple of ndarray
         What one call with all rows would return.
     """
-    starts = range(0, max(len(arrays[0]), 1), _BLOCK)
-    blocks = [[array[start : start + _BLOCK] for array in arrays] for start in starts]
+    n_pairs = max(-(-len(arrays[0]) // (2 * _BLOCK)), 1)
+    blocks = zip(*(np.array_split(array, 2 * n_pairs) for array in arrays), strict=True)
+    # one row makes one block, and no rows make one too
+    blocks = [block for block in blocks if len(block[0])] or [arrays]
     results = []
     with _one_blas_thread():
         for i in range(0, len(blocks), 2):
