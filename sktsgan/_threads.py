@@ -4,10 +4,11 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
+from functools import cache
 
 import numpy as np
 import torch
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 # Rows of a block at most; what is made of more on the way would fill memory, and take no less time.
 _BLOCK = 2000
@@ -119,12 +120,18 @@ def _one_blas_thread():
     behind for good. Here whoever leaves puts back what the last one to come has found.
     """
     with _limits_lock:
-        _limits.append(threadpool_limits(1, user_api="blas"))
+        _limits.append(_libraries().limit(limits=1, user_api="blas"))
     try:
         yield
     finally:
         with _limits_lock:
             _limits.pop().restore_original_limits()
+
+
+@cache
+def _libraries():
+    """Find the loaded libraries once: that takes longer than many a search."""
+    return ThreadpoolController()
 
 
 @contextmanager

@@ -218,16 +218,17 @@ class Limit:
 
     now = 2
 
-    def __init__(self, number, user_api):
+    def limit(self, limits, user_api):
         assert user_api == "blas"
-        self.before, Limit.now = Limit.now, number
+        self.before, Limit.now = Limit.now, limits
+        return self
 
     def restore_original_limits(self):
         Limit.now = self.before
 
 
 def test_the_last_of_several_threads_takes_the_limit_back(monkeypatch):
-    monkeypatch.setattr("sktsgan._threads.threadpool_limits", Limit)
+    monkeypatch.setattr("sktsgan._threads._libraries", Limit)
 
     def start():
         inside, leave = threading.Event(), threading.Event()
