@@ -323,7 +323,7 @@ def test_replicates_where_asked_for(quick, beats):
 def test_selection_keeps_rows_among_their_own(trained, beats, selection, fewest_votes):
     X, y = beats
     options = {"interpolation_fraction": 0, "max_shift": 0}  # rows vote where they are
-    sampler = clone(trained).set_params(max_epochs=2, selection=selection, **options)
+    sampler = clone(trained).set_params(max_epochs=1, selection=selection, **options)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         X_resampled, y_resampled = sampler.fit_resample(X, y)

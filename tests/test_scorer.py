@@ -138,7 +138,7 @@ def test_cross_validation_with_several_scorers(quick, beats, routing):
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_grid_search_chooses_by_it(quick, beats, n_jobs):
     search = GridSearchCV(
-        quick(steps_per_epoch=60),
+        quick(steps_per_epoch=30),
         {"lr": [1e-6, 5e-3]},
         cv=FOLDS,
         scoring=MMDScorer(),
