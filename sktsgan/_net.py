@@ -25,7 +25,7 @@ from sktsgan.metrics._mmd import maximum_mean_discrepancy, median_bandwidth
 from sktsgan.networks import LSTMGenerator
 
 # Rows that a core generates at a time: more of them leave its cache, and are slower.
-_CHUNK = 256
+_CHUNK = 512
 # Rows that a card generates at a time: fewer do not fill it.
 _CHUNK_ON_CARD = 16_384
 # Bytes of training rows that a card keeps; where there are more, each batch is sent to it.

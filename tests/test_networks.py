@@ -40,6 +40,41 @@ def test_generator_shapes(shape, batch_size, options):
     "options",
     [
         {},
+        {"bidirectional": False, "samples_per_step": 5},
+        {"latent_dim": 0, "noise_dim": 1},
+        {"noise_dim": 0, "head_channels": 0},
+    ],
+)
+def test_signals_are_the_same_without_gradients(shape, batch_size, options):
+    generator = LSTMGenerator(*shape, hidden_size=6, **options).double()
+    with torch.no_grad():
+        for parameter in generator.parameters():  # gates that open and close
+            parameter.mul_(5)
+    z = torch.randn(batch_size, generator.latent_size, dtype=torch.double)
+    y = torch.arange(batch_size) % shape[2]
+    expected = generator(z, y).detach()
+    with torch.no_grad():
+        torch.testing.assert_close(generator(z, y), expected)
+
+
+def test_what_another_generator_changes_counts_without_gradients_too():
+    class Louder(LSTMGenerator):
+        def __init__(self, *shape):
+            super().__init__(*shape)
+            self.head.append(torch.nn.Softmax(dim=1))
+
+    generator = Louder(2, 32, 1)
+    z, y = torch.randn(3, generator.latent_size), torch.zeros(3, dtype=torch.long)
+    with torch.no_grad():
+        torch.testing.assert_close(generator(z, y).sum(1), torch.ones(3, 32))
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("batch_size", [1, 5])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
         {"minibatch_features": 0},
         {"downsample": "max", "channels": (10,), "kernel_size": 3},
         {"downsample": "max", "channels": (10, 10), "kernel_size": 3, "minibatch_features": 5},
