@@ -85,7 +85,7 @@ class LSTMGenerator(nn.Module):
         if not latent_dim + noise_dim:
             raise ValueError("'latent_dim' and 'noise_dim' must not both be 0. Got 0 and 0.")
         self.n_timepoints = n_timepoints
-        self.latent_dim, self.noise_dim = latent_dim, noise_dim
+        self.latent_dim = latent_dim
         self.n_steps = math.ceil(n_timepoints / samples_per_step)
         self.latent_size = latent_dim + self.n_steps * noise_dim
         self.class_vectors = nn.Embedding(n_classes, hidden_size)
@@ -130,7 +130,7 @@ class LSTMGenerator(nn.Module):
         batch_size = len(z)
         shared = torch.cat([z[:, : self.latent_dim], self.class_vectors(y)], dim=1)
         shared = self.shared(shared)  # (batch_size, hidden_size)
-        noise = z[:, self.latent_dim :].reshape(batch_size, self.n_steps, self.noise_dim)
+        noise = z[:, self.latent_dim :].view(batch_size, self.n_steps, -1)
         if self._can_write(z):
             return self._write(shared, noise)
         shared = shared[:, None].expand(-1, self.n_steps, -1)
@@ -168,8 +168,8 @@ class LSTMGenerator(nn.Module):
         """Compute the LSTM's states in one direction: (n_steps, hidden_size, batch_size)."""
         names = (f"{kind}_l0{suffix}" for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"))
         of_input, of_state, *biases = (getattr(self.lstm, name) for name in names)
-        n_steps, _, batch_size = noise.shape
-        size, n_before_noise = self.lstm.hidden_size, of_input.shape[1] - self.noise_dim
+        n_steps, noise_dim, batch_size = noise.shape
+        size, n_before_noise = self.lstm.hidden_size, of_input.shape[1] - noise_dim
         # tanh(x) = 2 sigmoid(2 x) - 1, so that one call serves all four gates
         scale = of_state.new_ones(4, size, 1)
         scale[2] = 2
@@ -179,7 +179,7 @@ class LSTMGenerator(nn.Module):
         # the state, the noise, and a one, whose weights are those of the position
         weights = torch.cat([of_state, of_input[:, n_before_noise:]], dim=1) * scale
         weights = nn.functional.pad(weights, (0, 1))
-        inputs = noise.new_zeros(size + self.noise_dim + 1, batch_size)
+        inputs = noise.new_zeros(size + noise_dim + 1, batch_size)
         inputs[-1] = 1
         state, twice_cell = inputs[:size], noise.new_zeros(size, batch_size)
         gates, squashed = torch.empty_like(constant), torch.empty_like(twice_cell)
