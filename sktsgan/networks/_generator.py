@@ -131,8 +131,8 @@ class LSTMGenerator(nn.Module):
         shared = torch.cat([z[:, : self.latent_dim], self.class_vectors(y)], dim=1)
         shared = self.shared(shared)  # (batch_size, hidden_size)
         noise = z[:, self.latent_dim :].view(batch_size, self.n_steps, -1)
-        if self._can_write(z):
-            return self._write(shared, noise)
+        if self._only_draws(z):
+            return self._draw(shared, noise)
         shared = shared[:, None].expand(-1, self.n_steps, -1)
         position = self.position.expand(batch_size, -1, -1)
         # of size hidden_size + position_dim + noise_dim at each step
@@ -142,12 +142,12 @@ class LSTMGenerator(nn.Module):
         samples = samples.transpose(1, 2)[..., : self.n_timepoints]
         return self.head(samples)
 
-    def _can_write(self, z):
-        """Whether no gradient is wanted, and the layers are those that :meth:`_write` knows."""
+    def _only_draws(self, z):
+        """Whether no gradient is wanted, and the layers are those that :meth:`_draw` knows."""
         is_known = type(self) is LSTMGenerator and self.lstm.num_layers == 1
         return is_known and z.device.type == "cpu" and not torch.is_grad_enabled()
 
-    def _write(self, shared, noise):
+    def _draw(self, shared, noise):
         """Do what :meth:`forward` does from there on, without gradients and sooner on a CPU.
 
         Signals lie side by side, in the last dimension. The LSTM's own layer would multiply what
@@ -155,7 +155,7 @@ class LSTMGenerator(nn.Module):
         """
         shared, noise = shared.T.contiguous(), noise.permute(1, 2, 0).contiguous()
         directions = ("", "_reverse")[: 1 + self.lstm.bidirectional]
-        states = torch.cat([self._read(shared, noise, suffix) for suffix in directions], dim=1)
+        states = torch.cat([self._states(shared, noise, suffix) for suffix in directions], dim=1)
         # (n_steps * samples_per_step, n_features, batch_size), cut to length
         samples = (self.emit.weight @ states).add_(self.emit.bias[:, None])
         samples = samples.view(-1, self.n_features, shared.shape[1])[: self.n_timepoints]
@@ -164,13 +164,13 @@ class LSTMGenerator(nn.Module):
             samples = _convolve(layer, samples) if is_convolution else layer(samples)
         return samples.permute(2, 1, 0).contiguous()
 
-    def _read(self, shared, noise, suffix):
+    def _states(self, shared, noise, suffix):
         """Compute the LSTM's states in one direction: (n_steps, hidden_size, batch_size)."""
         names = (f"{kind}_l0{suffix}" for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"))
         of_input, of_state, *biases = (getattr(self.lstm, name) for name in names)
         n_steps, noise_dim, batch_size = noise.shape
         size, n_before_noise = self.lstm.hidden_size, of_input.shape[1] - noise_dim
-        # tanh(x) = 2 sigmoid(2 x) - 1, so that one call serves all four gates
+        # tanh(x) = 2 sigmoid(2 x) - 1: one call serves all gates, and twice the cell is kept
         scale = of_state.new_ones(4, size, 1)
         scale[2] = 2
         scale = scale.view(-1, 1)
@@ -183,15 +183,15 @@ class LSTMGenerator(nn.Module):
         inputs[-1] = 1
         state, twice_cell = inputs[:size], noise.new_zeros(size, batch_size)
         gates, squashed = torch.empty_like(constant), torch.empty_like(twice_cell)
-        take, keep, new, give = gates.split(size)
+        in_gate, forget_gate, new, out_gate = gates.split(size)
         states = noise.new_empty(n_steps, size, batch_size)
         for step in reversed(range(n_steps)) if suffix else range(n_steps):
             inputs[size:-1] = noise[step]
             weights[:, -1] = positions[step]
             torch.addmm(constant, weights, inputs, out=gates).sigmoid_()
-            twice_cell.mul_(keep).addcmul_(take, new, value=4).sub_(take, alpha=2)
+            twice_cell.mul_(forget_gate).addcmul_(in_gate, new, value=4).sub_(in_gate, alpha=2)
             torch.sigmoid(twice_cell, out=squashed).mul_(2).sub_(1)
-            state[:] = torch.mul(give, squashed, out=states[step])
+            state[:] = torch.mul(out_gate, squashed, out=states[step])
         return states
 
 
