@@ -7,6 +7,9 @@ from torch import nn
 
 from sktsgan._signals import check_whole
 
+# Signals from which on drawing them side by side is quicker than torch's own layers.
+_MANY = 64
+
 
 class LSTMGenerator(nn.Module):
     """Turn noise and classes into signals with a one- or two-directional LSTM.
@@ -143,12 +146,13 @@ class LSTMGenerator(nn.Module):
         return self.head(samples)
 
     def _only_draws(self, z):
-        """Whether no gradient is wanted, and the layers are those that :meth:`_draw` knows."""
+        """Whether no gradient is wanted, and :meth:`_draw` knows the layers and is quicker."""
         is_known = type(self) is LSTMGenerator and self.lstm.num_layers == 1
-        return is_known and z.device.type == "cpu" and not torch.is_grad_enabled()
+        is_quicker = z.device.type == "cpu" and len(z) >= _MANY
+        return is_known and is_quicker and not torch.is_grad_enabled()
 
     def _draw(self, shared, noise):
-        """Do what :meth:`forward` does from there on, without gradients and sooner on a CPU.
+        """Do what :meth:`forward` does from there on, for many signals and without gradients.
 
         Signals lie side by side, in the last dimension. The LSTM's own layer would multiply what
         a signal shares and what a position has anew for each step and each signal.
