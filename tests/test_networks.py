@@ -57,16 +57,30 @@ def test_signals_are_the_same_without_gradients(shape, batch_size, options):
         torch.testing.assert_close(generator(z, y), expected)
 
 
-def test_what_another_generator_changes_counts_without_gradients_too():
-    class Louder(LSTMGenerator):
-        def __init__(self, *shape):
-            super().__init__(*shape)
-            self.head.append(torch.nn.Softmax(dim=1))
+class Louder(LSTMGenerator):
+    def __init__(self, *shape):
+        super().__init__(*shape)
+        self.head.append(torch.nn.Softmax(dim=2))
 
-    generator = Louder(2, 32, 1)
+
+def changed(*shape):
+    generator = LSTMGenerator(*shape)
+    generator.head.append(torch.nn.Softmax(dim=2))
+    return generator
+
+
+def replaced(*shape):
+    generator = LSTMGenerator(*shape, head_channels=0)
+    generator.head = torch.nn.Softmax(dim=2)
+    return generator
+
+
+@pytest.mark.parametrize("build", [Louder, changed, replaced])
+def test_what_another_generator_changes_counts_without_gradients_too(build):
+    generator = build(2, 32, 1)
     z, y = torch.randn(70, generator.latent_size), torch.zeros(70, dtype=torch.long)
     with torch.no_grad():
-        torch.testing.assert_close(generator(z, y).sum(1), torch.ones(70, 32))
+        torch.testing.assert_close(generator(z, y).sum(2), torch.ones(70, 2))
 
 
 @pytest.mark.parametrize("shape", SHAPES)

@@ -9,6 +9,8 @@ from sktsgan._signals import check_whole
 
 # Signals from which on drawing them side by side is quicker than torch's own layers.
 _MANY = 64
+# Layers that are drawn through so; with others put in their places all goes through torch's.
+_KNOWN = {nn.LSTM, nn.Sequential, nn.Conv1d, nn.LeakyReLU}
 
 
 class LSTMGenerator(nn.Module):
@@ -131,9 +133,9 @@ class LSTMGenerator(nn.Module):
             The signals.
         """
         batch_size = len(z)
+        noise = z[:, self.latent_dim :].view(batch_size, self.n_steps, -1)
         shared = torch.cat([z[:, : self.latent_dim], self.class_vectors(y)], dim=1)
         shared = self.shared(shared)  # (batch_size, hidden_size)
-        noise = z[:, self.latent_dim :].view(batch_size, self.n_steps, -1)
         if self._only_draws(z):
             return self._draw(shared, noise)
         shared = shared[:, None].expand(-1, self.n_steps, -1)
@@ -147,7 +149,8 @@ class LSTMGenerator(nn.Module):
 
     def _only_draws(self, z):
         """Whether no gradient is wanted, and :meth:`_draw` knows the layers and is quicker."""
-        is_known = type(self) is LSTMGenerator and self.lstm.num_layers == 1
+        layers = {type(layer) for layer in (self.head, self.lstm, *self.head.children())}
+        is_known = type(self) is LSTMGenerator and layers <= _KNOWN and self.lstm.num_layers == 1
         is_quicker = z.device.type == "cpu" and len(z) >= _MANY
         return is_known and is_quicker and not torch.is_grad_enabled()
 
