@@ -786,13 +786,16 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
             return self._as_given(signals)
 
         parts = [
-            self._select(lambda n, make=make: finish(make(n)), n_rows, index, judge, rng)
-            for make, n_rows in ((interpolate, n_interpolated), (generate, n_generated))
+            self._select(lambda n, make=make: finish(make(n)), n_rows, index, judge, rng, advice)
+            for make, n_rows, advice in (
+                (interpolate, n_interpolated, ("weighted sums", "Look at the labels")),
+                (generate, n_generated, ("generated rows", "Train longer")),
+            )
             if n_rows
         ]
         return np.concatenate(parts or [np.empty((0, *self._row_shape), self._dtype)])
 
-    def _select(self, draw, n_rows, index, judge, rng):
+    def _select(self, draw, n_rows, index, judge, rng, advice):
         """Choose among drawn rows, which are judged as they will be given out."""
         power = None if index in self._few_rows else _VOTE_POWERS.get(self.selection)
         rows, n_right, n_copies = select_rows(
@@ -811,10 +814,11 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
                 stacklevel=2,
             )
         elif n_right < n_rows:
+            kind, remedy = advice
             milder = "'neighbors'" if self.selection == "unanimous" else None
             warnings.warn(
-                f"Only {n_right} of the {n_rows} rows drawn for class {label!r} passed the "
-                "selection; the best of the others follow them. Train longer, or set "
+                f"Only {n_right} of the {n_rows} {kind} for class {label!r} passed the "
+                f"selection; the best of the others follow them. {remedy}, or set "
                 f"selection={milder}.",
                 stacklevel=2,
             )

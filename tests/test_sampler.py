@@ -334,14 +334,19 @@ def test_selection_keeps_rows_among_their_own(trained, beats, selection, fewest_
 
 
 @pytest.mark.parametrize(
-    ("selection", "milder"), [("unanimous", "'neighbors'"), ("neighbors", None)]
+    ("selection", "fraction", "advice"),
+    [
+        ("unanimous", 0, "generated rows .* Train longer, or set selection='neighbors'"),
+        ("neighbors", 0, "generated rows .* Train longer, or set selection=None"),
+        ("unanimous", 1, "weighted sums .* Look at the labels, or set selection='neighbors'"),
+    ],
 )
-def test_a_milder_selection_is_named_where_few_rows_pass(quick, rng, selection, milder):
+def test_what_to_do_where_few_rows_pass(quick, rng, selection, fraction, advice):
     X = rng.normal(size=(5025, 32))
     y = np.repeat(["N", "S"], [5000, 25])  # no row of S is among its own
-    options = {"interpolation_fraction": 0, "sampling_strategy": {"S": 125}}
+    options = {"interpolation_fraction": fraction, "sampling_strategy": {"S": 125}}
     sampler = quick(selection=selection, **options)
-    with pytest.warns(UserWarning, match=f"Only .* passed the selection; .*selection={milder}"):
+    with pytest.warns(UserWarning, match=f"Only .* {advice}"):
         sampler.fit_resample(X, y)
 
 

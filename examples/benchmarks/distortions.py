@@ -3,7 +3,7 @@
     python examples/benchmarks/distortions.py
 
 Normal beats of DS1, 1,000 as reference and 1,000 others that are distorted; records mixed. Prints
-the table of the user guide. ``$SKTSGAN_DATA`` names the folder that holds ``mitdb/``.
+the table of the page on judging. ``$SKTSGAN_DATA`` names the folder that holds ``mitdb/``.
 """
 
 import numpy as np
