@@ -97,7 +97,9 @@ def first_of_each(X):
     ndarray of int of shape (n_distinct,)
         Their places, in ascending order.
     """
-    _, first = np.unique(X, axis=0, return_index=True)
+    X = np.ascontiguousarray(X + 0.0)  # -0.0 equals 0.0, but not byte by byte
+    rows = X.view(np.dtype((np.void, X.itemsize * X.shape[1]))).ravel()
+    _, first = np.unique(rows, return_index=True)
     return np.sort(first)
 
 

@@ -19,10 +19,11 @@ from tqdm.auto import tqdm
 from sktsgan._arrays import is_mapped_alone, take
 from sktsgan._processes import ALONE
 from sktsgan._store import whole_checkpoint, write
-from sktsgan._threads import fixed_order, seeded, side_by_side
+from sktsgan._threads import fixed_order, one_by_one, seeded, side_by_side
 from sktsgan.losses import gradient_penalty
 from sktsgan.metrics._mmd import maximum_mean_discrepancy, median_bandwidth
-from sktsgan.networks import LSTMGenerator
+from sktsgan.networks import ConvDiscriminator, LSTMGenerator
+from sktsgan.networks._layers import is_as_built
 
 # Rows that a core generates at a time: more of them leave its cache, and are slower.
 _CHUNK = 512
@@ -244,11 +245,16 @@ class AdversarialNet(NeuralNet):
     def initialize_module(self):
         """Build both networks and the generator's average."""
         self.rng_ = torch.Generator().manual_seed(self.seed)
-        self.module_ = self.module()
+        self.module_ = self.module().float()
         self.check_generator()
         self.average_ = copy.deepcopy(self.module_).requires_grad_(False)
-        self.discriminator_ = self.discriminator()
+        self.discriminator_ = self.discriminator().float()
         self.check_discriminator()
+        # networks of the user's own may keep a state, or draw at random: their order counts
+        self.is_known_ = {
+            "generator": is_as_built(self.module_, LSTMGenerator),
+            "discriminator": is_as_built(self.discriminator_, ConvDiscriminator),
+        }
         self.n_iter_, self.unread_ = 0, []
         self.stopped_by_ = None
         return self
@@ -263,8 +269,9 @@ class AdversarialNet(NeuralNet):
         shape = self.module.keywords
         expected = (2, shape["n_channels"], shape["n_timepoints"])
         with torch.no_grad():
-            z = torch.zeros(2, self.module_.latent_size)
-            X = self.module_(z, torch.zeros(2, dtype=torch.long))
+            z = torch.zeros(2, self.module_.latent_size, dtype=torch.float32)
+            # so that no statistics follow these rows
+            X = self.module_.eval()(z, torch.zeros(2, dtype=torch.long))
         if X.shape != expected:
             raise ValueError(
                 f"'generator' must return signals of shape {expected} for two rows of noise. "
@@ -274,7 +281,7 @@ class AdversarialNet(NeuralNet):
     def check_discriminator(self):
         """Try a copy of the discriminator, which may be the user's own, on two rows."""
         shape = self.discriminator.keywords
-        X = torch.zeros(2, shape["n_channels"], shape["n_timepoints"])
+        X = torch.zeros(2, shape["n_channels"], shape["n_timepoints"], dtype=torch.float32)
         with torch.no_grad():
             scores = copy.deepcopy(self.discriminator_)(X, torch.zeros(2, dtype=torch.long))
         if scores.shape != (2,):
@@ -285,7 +292,8 @@ class AdversarialNet(NeuralNet):
 
     def initialize_criterion(self):
         """Take the loss, a function, as it is; it may be the user's own, so try it."""
-        pair = self.criterion(torch.zeros(2), torch.zeros(2))
+        scores = torch.zeros(2, dtype=torch.float32)
+        pair = self.criterion(scores, scores)
         if not (
             isinstance(pair, tuple | list)
             and len(pair) == 2
@@ -320,7 +328,8 @@ class AdversarialNet(NeuralNet):
         AdversarialNet
             The net itself.
         """
-        with fixed_order(alone=not is_cpu(self.device)):
+        in_order = fixed_order(alone=not is_cpu(self.device))
+        with in_order, torch.inference_mode(False), torch.enable_grad():
             if not self.initialized_:
                 with seeded(self.seed):
                     self.initialize()
@@ -332,7 +341,11 @@ class AdversarialNet(NeuralNet):
             dataset.to(self.device)
             max_epochs = self.max_epochs
             self.max_epochs -= len(self.history) if saved else 0
-            self.partial_fit(dataset)
+            try:
+                self.partial_fit(dataset)
+            except BaseException:
+                self.best_.abandon(self)
+                raise
             self.max_epochs = max_epochs
         return self
 
@@ -413,9 +426,24 @@ class AdversarialNet(NeuralNet):
         self.stopped_by_ = reason
         raise KeyboardInterrupt
 
+    @property
+    def advice(self):
+        """Say what to do where training diverges."""
+        return f"Lower 'lr' (now {self.lr}) or raise 'gradient_penalty'."
+
+    def warn_of_divergence(self):
+        """Say so where the last training diverged, and which weights were kept."""
+        if self.stopped_by_ == "diverged":
+            warnings.warn(
+                f"Training diverged at iteration {self.n_iter_}. The weights of iteration "
+                f"{self.best_.best_iter_} are kept. {self.advice}",
+                stacklevel=2,
+            )
+
     def noise(self, n_samples, rng=None):
         """Draw noise for the generator, on the net's device."""
-        z = torch.randn(n_samples, self.module_.latent_size, generator=rng or self.rng_)
+        shape = n_samples, self.module_.latent_size
+        z = torch.randn(shape, generator=rng or self.rng_, dtype=torch.float32)
         return _send(z, self.device)
 
     def generate(self, z, y):
@@ -457,7 +485,7 @@ class AdversarialNet(NeuralNet):
         for part in y.split(2 * _CHUNK if on_cpu else _CHUNK_ON_CARD):
             parts = [own for own in part.tensor_split(2 if on_cpu else 1) if len(own)]
             noise = [self.noise(len(own), rng) for own in parts]
-            chunks += side_by_side(self.generate, noise, parts)
+            chunks += self._both("generator")(self.generate, noise, parts)
         return np.concatenate(chunks)
 
     def snapshot(self):
@@ -547,9 +575,7 @@ class AdversarialNet(NeuralNet):
             Parameters of the net.
         """
         vars(self).update(options)
-        for name in self._both_optimizers:
-            for group in getattr(self, name).param_groups:
-                group["lr"] = self.lr
+        self._reset_lr()
         self.stopped_by_ = None
         self.initialize_callbacks()
 
@@ -568,6 +594,13 @@ class AdversarialNet(NeuralNet):
             self.rng_.set_state(tensors[f"streams.{self.processes.rank}"])
             self.set_description(description)
             self.best_.resumed = description["kept"], _part(tensors, "kept")
+        self._reset_lr()
+
+    def _reset_lr(self):
+        """Begin with the rate of now; `initial_lr` is what a scheduler that goes on looks for."""
+        for name in self._both_optimizers:
+            for group in getattr(self, name).param_groups:
+                group["lr"] = group["initial_lr"] = self.lr
 
     def check_fits(self, tensors):
         """Compare shapes before anything is allocated, since a file may claim any size."""
@@ -581,13 +614,17 @@ class AdversarialNet(NeuralNet):
 
     def _imitate(self, y):
         """Generate rows and keep how: on the CPU, where rows do not meet, two halves at once."""
-        halves = is_cpu(self.device) and isinstance(self.module_, LSTMGenerator) and len(y) > 1
+        halves = is_cpu(self.device) and self.is_known_["generator"] and len(y) > 1
         n_parts = 2 if halves else 1
         z = self.noise(len(y))
         return side_by_side(self.module_, z.tensor_split(n_parts), y.tensor_split(n_parts))
 
+    def _both(self, name):
+        """Choose how a network is called twice: side by side where neither call minds the other."""
+        return side_by_side if self.is_known_[name] else one_by_one
+
     def _update_discriminator(self, X_real, X_fake, y, penalty_weight):
-        """Step on real and synthetic rows, which meet only in the loss: side by side."""
+        """Step on real and synthetic rows, which meet only in the loss."""
 
         def judge(X):
             scores = self.discriminator_(X, y)
@@ -600,12 +637,12 @@ class AdversarialNet(NeuralNet):
                 (slope * scores).sum() + penalty, parameters, allow_unused=True
             )
 
-        parameters = _trainable(self.discriminator_)
+        parameters, both = _trainable(self.discriminator_), self._both("discriminator")
         X_real, X_fake = (self._augmented(X).requires_grad_() for X in (X_real, X_fake))
-        sides = side_by_side(judge, [X_real, X_fake])
+        sides = both(judge, [X_real, X_fake])
         scores = [side[0].detach().requires_grad_() for side in sides]
         loss, _ = self.criterion_(*scores)
-        gradients = side_by_side(differentiate, sides, torch.autograd.grad(loss, scores))
+        gradients = both(differentiate, sides, torch.autograd.grad(loss, scores))
         self._set_gradients(parameters, gradients)
         self._notify_gradients(self.discriminator_, X_real, y)
         self.discriminator_optimizer_.step()
@@ -623,7 +660,8 @@ class AdversarialNet(NeuralNet):
         for parameter in others:
             parameter.requires_grad_(False)
         try:
-            _, loss = self.criterion_(*side_by_side(lambda X: self.discriminator_(X, y), pair))
+            scores = self._both("discriminator")(lambda X: self.discriminator_(X, y), pair)
+            _, loss = self.criterion_(*scores)
             (slope,) = torch.autograd.grad(loss, X_fake)
         finally:
             for parameter in others:
@@ -652,26 +690,31 @@ class AdversarialNet(NeuralNet):
     def _update_average(self):
         # the average follows closely at first, so that it forgets the untrained generator
         decay = min(self.ema_decay, (1 + self.n_iter_) / (10 + self.n_iter_))
-        average, current = self.average_.state_dict(), self.module_.state_dict()
-        for name, value in average.items():
-            if value.is_floating_point():
-                value.lerp_(current[name], 1 - decay)
-            else:
-                value.copy_(current[name])
+        with torch.no_grad():  # each tensor once, whatever layers share it
+            for value, current in zip(_tensors(self.average_), _tensors(self.module_), strict=True):
+                if value.is_floating_point():
+                    value.lerp_(current, 1 - decay)
+                else:
+                    value.copy_(current)
 
     def _augmented(self, X, rng=None):
         """Jitter amplitude and offset, each of a part of the rows, differentiably."""
         if not self.augmentation:
             return X.clone()
         rng = rng or self.rng_
-        chosen = torch.rand(2, len(X), 1, 1, generator=rng) < self.augmentation
-        jitter = 0.1 * torch.randn(2, len(X), 1, 1, generator=rng) * chosen
+        options = {"size": (2, len(X), 1, 1), "generator": rng, "dtype": torch.float32}
+        chosen = torch.rand(**options) < self.augmentation
+        jitter = 0.1 * torch.randn(**options) * chosen
         gain, offset = _send(jitter, X.device)
         return X * (1 + gain) + offset
 
 
 def _trainable(network):
     return [parameter for parameter in network.parameters() if parameter.requires_grad]
+
+
+def _tensors(network):
+    return [*network.parameters(), *network.buffers()]
 
 
 def _as_json(value):
@@ -750,7 +793,7 @@ class BestByMMD(Callback):
         if self.best_iter_ is None:
             self.best_iter_ = net.n_iter_
         if net.stopped_by_ == "diverged":
-            self._report_divergence(net)
+            self._end_divergence(net)
         elif net.stopped_by_ is None and self.n_epochs_ < net.max_epochs and not _met_its_end(net):
             if not net.n_iter_:
                 raise KeyboardInterrupt  # nothing was learned
@@ -765,6 +808,11 @@ class BestByMMD(Callback):
         self.score_ = -self.best_score_ if np.isfinite(self.best_score_) else None
         # real rows stay out of a pickle
         del self.held_out, self.noise_, self.best_weights_, self.resumed
+
+    def abandon(self, net):
+        """Let go of the real rows where training failed; the last weights stay."""
+        self.held_out, self.best_weights_, self.resumed = {}, None, None
+        self.best_iter_, self.score_ = net.n_iter_, None
 
     def state(self):
         """Give what decides which weights are kept: numbers, and tensors by name."""
@@ -787,22 +835,16 @@ class BestByMMD(Callback):
                 if weights.keys() != getattr(net, name).state_dict().keys():
                     raise ValueError(f"the best weights of {name}")
 
-    def _report_divergence(self, net):
-        advice = f"Lower 'lr' (now {net.lr}) or raise 'gradient_penalty'."
+    def _end_divergence(self, net):
         if self.best_weights_ is None:
             raise RuntimeError(
                 f"Training diverged at iteration {net.n_iter_}, before any weights could be "
-                f"kept. {advice}"
+                f"kept. {net.advice}"
             )
         for optimizer in (net.optimizer_, net.discriminator_optimizer_):
             for state in optimizer.state.values():  # its moments diverged too
                 for moment in state.values():
                     moment.zero_()
-        warnings.warn(
-            f"Training diverged at iteration {net.n_iter_}. The weights of iteration "
-            f"{self.best_iter_} are kept. {advice}",
-            stacklevel=2,
-        )
 
     def _score(self, net):
         """Let the first process measure for all."""

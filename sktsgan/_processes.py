@@ -12,6 +12,9 @@ import numpy as np
 import torch
 from torch import distributed
 
+# Variable with the number of the process that has joined. What it starts inherits its place too.
+_JOINED = "SKTSGAN_JOINED"
+
 
 @dataclass(frozen=True)
 class Processes:
@@ -32,8 +35,8 @@ class Processes:
     def joined(cls):
         """Join those that ``torchrun`` or ``accelerate launch`` started, or stay alone.
 
-        Workers that a process started for itself (joblib's, Dask's) stay alone, and so do its
-        threads: they have work of their own.
+        Workers that a process started for itself (joblib's, Dask's, another Python) stay alone, and
+        so do its threads: they have work of their own.
 
         Returns
         -------
@@ -54,6 +57,7 @@ class Processes:
             importlib.import_module("torch.distributed.nn.functional")
             distributed.init_process_group()
             atexit.register(_leave)
+            os.environ[_JOINED] = str(os.getpid())
         return cls(distributed.get_rank(), distributed.get_world_size())
 
     @classmethod
@@ -241,6 +245,7 @@ def _is_launched():
         all(name in os.environ for name in names)
         and int(os.environ["WORLD_SIZE"]) > 1
         and multiprocessing.parent_process() is None
+        and os.environ.get(_JOINED) in (None, str(os.getpid()))
     )
 
 

@@ -4,6 +4,7 @@ import numbers
 import os
 import warnings
 from contextlib import contextmanager
+from copy import deepcopy
 from functools import partial
 
 import numpy as np
@@ -56,8 +57,10 @@ from sktsgan._signals import (
     SignalScaler,
     as_signals,
     as_type,
+    check_can_be_given_back,
     check_finite,
     check_kind,
+    check_labels,
     check_not_ragged,
     check_whole,
     from_columns,
@@ -263,7 +266,8 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
     device : str, default="auto"
         Torch device; "auto" takes a CUDA device if there is one, else the CPU.
     callbacks : list of skorch callbacks, default=None
-        Called during training, see :mod:`skorch.callbacks`.
+        Called during training, see :mod:`skorch.callbacks`. An ``LRScheduler`` changes the rate
+        of the generator alone.
     n_jobs : int or None, default=None
         Classes that are trained at once where `conditioning` is "per_class", by joblib: None
         means 1 outside of a :func:`joblib.parallel_config`, -1 all cores. Rows do not depend on it.
@@ -315,7 +319,9 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
     between neighbours among its own rows, with jitter in amplitude and offset.
 
     Training takes one CPU thread for each operation, so that the same seed gives the same rows
-    whatever runs beside it. Its cost grows with the number of steps, not of rows.
+    whatever runs beside it (but for threads of this process that draw from torch's global
+    generator just while networks get their first weights). Its cost grows with the number of
+    steps, not of rows.
 
     ``fit`` takes memory-mapped arrays, and Dask and Zarr arrays, without holding them in memory.
     Where ``torchrun`` or ``accelerate launch`` started several processes, they train one GAN
@@ -591,10 +597,14 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         """
         X, y = _as_they_came(X, y)
         go_on = hasattr(self, "net_")
-        if go_on and classes is not None and not np.array_equal(np.unique(classes), self.classes_):
+        if classes is not None:
+            classes = np.unique(check_labels(list(classes)))
+            if not len(classes):
+                raise ValueError("'classes' must hold all labels that will ever come. Got none.")
+        if go_on and classes is not None and not np.array_equal(classes, self.classes_):
             raise ValueError(
                 f"'classes' must be those of the first call, {self.classes_.tolist()}. "
-                f"Got {np.unique(classes).tolist()}."
+                f"Got {classes.tolist()}."
             )
         with self._kept_on_failure():
             X, y, _ = self._check_X_y(X, y, reset=not go_on)
@@ -696,6 +706,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         RuntimeError
             If training diverged before any weights could be kept.
         """
+        check_can_be_given_back(X, y)
         X, y = mapped(X), in_memory(y)
         check_kind(X, y)
         labels = from_columns(y)
@@ -883,6 +894,11 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
                     "'callbacks' must be a list of skorch callbacks, or of names and callbacks. "
                     f"Got {callback!r}."
                 )
+            if getattr(own, "load_best", False):
+                raise ValueError(
+                    "'callbacks' must leave the choice of weights to the held-out MMD. Got "
+                    f"{type(own).__name__} with load_best=True; set it to False."
+                )
         channels = self.discriminator_channels
         if not channels or not all(
             isinstance(width, numbers.Integral) and width > 0 for width in channels
@@ -955,6 +971,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         nets = dict(self._nets)
         for (_, own), net in zip(groups, self._run(trainings), strict=True):
             nets.update(dict.fromkeys(own.tolist(), net))
+            net.warn_of_divergence()  # here, as nobody hears what a worker of joblib's warns of
         self._counts = all_counts
         self._few_rows = {
             int(label): self._scaler.scaled(take(signals, np.flatnonzero(labels == label)))
@@ -1003,6 +1020,11 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
                 "X must have the channels and timepoints of the first call, "
                 f"{self._signal_shape}. Got {signals.shape[1:]}."
             )
+        if not self._scaler.leaves_constant(signals):
+            raise ValueError(
+                "X must be constant in the channels that were so in the first call. Got other "
+                "values there; begin anew with a clone."
+            )
         advice = "; name all that will come in 'classes' of 'partial_fit'"
         if self.warm_start:
             advice = "; set 'warm_start=False' to begin anew"
@@ -1012,7 +1034,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         """Put the rows of earlier calls that were too few to be learned before the new ones."""
         few = (self._scaler.restored(X) for X in self._few_rows.values())
         # scaling may have left whole numbers just below what they were
-        few = [as_type(X, signals.dtype).astype(signals.dtype) for X in few]
+        few = [as_type(X, self._dtype).astype(self._dtype) for X in few]
         few_labels = np.repeat(list(self._few_rows), [len(X) for X in few])
         return np.concatenate([*few, signals]), np.concatenate([few_labels, labels])
 
@@ -1045,11 +1067,14 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
             },
             self.patience,
         )
+        own_callbacks = self.callbacks or []
+        if self.conditioning == "per_class" and effective_n_jobs(self.n_jobs) > 1:
+            own_callbacks = deepcopy(own_callbacks)  # for two nets at once, in threads too
         net.callbacks = [
             ("best", net.best_),
             *([] if self._is_private else [("clipping", GradientNormClipping(_MAX_GRADIENT_NORM))]),
             *([("progress", Progress())] if self.verbose and not processes.rank else []),
-            *(self.callbacks or []),
+            *own_callbacks,
             *([("checkpoint", Checkpoint(path, run))] if path else []),
         ]
         if net.initialized_:

@@ -230,7 +230,7 @@ class SavingMixin:
             and self._scaler.center.shape == self._scaler.scale.shape == (n_channels, 1)
             and np.isfinite(self._scaler.center).all()
             and np.isfinite(self._scaler.scale).all()
-            and self._scaler.scale.min() > 0
+            and self._scaler.scale.min() >= 0
             and all(X.shape[1:] == self._signal_shape for X in self._few_rows.values())
             and set(np.flatnonzero(self._counts).tolist())
             <= self._few_rows.keys() | manifest["nets"].keys()

@@ -139,7 +139,7 @@ def select_rows(draw, judge, n_rows, copy_distance, power, rng):
     n_copies : int
         How many of them are near-copies.
     """
-    kept, rest, rest_votes = [], [], []
+    kept, rest, rest_votes = [], [], np.empty(0)
     n_kept, n_drawn = 0, 0
     for _ in range(_MAX_ROUNDS):
         share = max(n_kept / n_drawn, 0.1) if n_drawn else 0.8
@@ -151,17 +151,15 @@ def select_rows(draw, judge, n_rows, copy_distance, power, rng):
         if power is not None:
             right &= rng.uniform(size=len(X)) < votes**power
         kept.append(X[right])
-        rest.append(X[~right])
-        rest_votes.append((votes - 2 * copies)[~right])
         n_kept, n_drawn = n_kept + right.sum(), n_drawn + n_wanted
+        # of the others no more than may be needed, the best first
+        rest_votes = np.concatenate([rest_votes, (votes - 2 * copies)[~right]])
+        best = np.argsort(-rest_votes, kind="stable")[: max(n_rows - n_kept, 0)]
+        rest, rest_votes = [np.concatenate([*rest, X[~right]])[best]], rest_votes[best]
         if n_kept >= n_rows or n_kept < 0.02 * n_drawn:
             break
-    rest_votes = np.concatenate(rest_votes)
-    best = np.argsort(-rest_votes, kind="stable")
-    rows = np.concatenate([*kept, np.concatenate(rest)[best]])
     n_right = min(int(n_kept), n_rows)
-    n_copies = np.count_nonzero(rest_votes[best][: n_rows - n_right] < 0)
-    return rows[:n_rows], n_right, n_copies
+    return np.concatenate([*kept, *rest])[:n_rows], n_right, np.count_nonzero(rest_votes < 0)
 
 
 class Alignment:

@@ -102,12 +102,35 @@ def check_kind(X, y):
     TypeError
         If rows are dates, or labels of different kinds.
     """
-    columns = getattr(X, "columns", None)
-    if columns is not None and len(set(columns)) < len(columns):
+    if isinstance(X, pd.DataFrame) and not X.columns.is_unique:
         raise ValueError("X must have columns of different names. Got one twice; rename it.")
     if getattr(getattr(X, "dtype", None), "kind", "f") in "mM":
         raise TypeError(f"X must hold numbers. Got {X.dtype}; take the time out of the rows.")
     check_labels(y)
+
+
+def check_can_be_given_back(X, y):
+    """Refuse tables that imbalanced-learn takes but cannot make anew, before a long training.
+
+    Parameters
+    ----------
+    X : array-like
+        Rows as they were given.
+    y : array-like
+        Labels as they were given.
+
+    Raises
+    ------
+    TypeError
+        If one is a DataFrame or Series, but not of pandas.
+    """
+    for name, given in (("X", X), ("y", y)):
+        is_table = type(given).__name__ in ("DataFrame", "Series")
+        if is_table and not isinstance(given, pd.DataFrame | pd.Series):
+            raise TypeError(
+                f"'{name}' must be an array, or a DataFrame or Series of pandas. Got one of "
+                f"{type(given).__module__.partition('.')[0]}; call its 'to_numpy' or 'to_pandas'."
+            )
 
 
 def check_labels(y):
@@ -398,7 +421,8 @@ class SignalScaler:
     Attributes
     ----------
     center, scale : ndarray of shape (n_channels, 1)
-        Mean and standard deviation of the rows that the scaler was made from.
+        Mean and standard deviation of the rows that the scaler was made from; the latter is 0
+        where a channel is constant, and then stays so.
     """
 
     center: np.ndarray
@@ -418,7 +442,7 @@ class SignalScaler:
         Returns
         -------
         SignalScaler
-            The scaler; a constant channel is scaled by 1.
+            The scaler.
 
         Raises
         ------
@@ -429,7 +453,8 @@ class SignalScaler:
         _, own = processes.part(signals)
 
         def _mean(function):
-            sums = (function(part.astype(np.float64)).sum(axis=(0, 2)) for _, part in in_parts(own))
+            parts = (part.astype(np.float64, order="C") for _, part in in_parts(own))
+            sums = (function(part).sum(axis=(0, 2)) for part in parts)
             total = processes.sum(sum(sums, start=np.zeros(signals.shape[1])))
             return (total / n_values)[:, None]
 
@@ -451,7 +476,29 @@ class SignalScaler:
                     "Got smaller ones; give the rows in another unit."
                 )
         # what rounding leaves of a constant channel is no scale
-        return cls(center, np.where(scale > 1e-14 * np.abs(center), scale, 1.0))
+        return cls(center, np.where(scale > 1e-14 * np.abs(center), scale, 0.0))
+
+    def leaves_constant(self, signals):
+        """Say whether signals are what they were in the channels that were constant.
+
+        Parameters
+        ----------
+        signals : ndarray of shape (n_samples, n_channels, n_timepoints)
+            Signals in their own unit.
+
+        Returns
+        -------
+        bool
+            Whether they are, but for rounding.
+        """
+        constant = self.scale[:, 0] == 0
+        if not constant.any():
+            return True
+        center = self.center[constant]
+        return all(
+            (np.abs(part[:, constant] - center) <= 1e-6 * np.abs(center)).all()
+            for _, part in in_parts(signals)
+        )
 
     def scaled(self, signals):
         """Return the signals as float32 with mean 0 and standard deviation 1.
@@ -472,7 +519,8 @@ class SignalScaler:
             If one is too large for float32.
         """
         with np.errstate(over="ignore"):
-            scaled = ((signals - self.center) / self.scale).astype(np.float32)
+            scale = np.where(self.scale, self.scale, 1.0)
+            scaled = ((signals - self.center) / scale).astype(np.float32)
         if not np.isfinite(scaled).all():
             raise ValueError(
                 "X must be in the unit of the rows that the scale was measured on. Got values "

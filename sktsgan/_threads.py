@@ -15,6 +15,8 @@ _BLOCK = 2000
 
 _lock = threading.Lock()
 _limits_lock, _limits = threading.Lock(), []
+# Numbers of torch's threads that those inside of `fixed_order` had before.
+_numbers, _own = [], threading.local()
 _worker = ContextVar("worker", default=None)
 
 
@@ -37,7 +39,10 @@ def fixed_order(alone=False):
     None
         Nothing.
     """
-    n_threads = _use_one_thread()
+    if getattr(_own, "is_inside", False):
+        yield
+        return
+    n_threads = _enter()
     try:
         pool = None
         if n_threads > 1 and not alone:
@@ -49,7 +54,7 @@ def fixed_order(alone=False):
             finally:
                 _worker.reset(token)
     finally:
-        torch.set_num_threads(n_threads)
+        _leave(n_threads)
 
 
 def _use_one_thread():
@@ -57,6 +62,46 @@ def _use_one_thread():
     n_threads = torch.get_num_threads()  # the first call in a thread sets a number too
     torch.set_num_threads(1)
     return n_threads
+
+
+def _enter():
+    """Take one thread, and return how many there will be afterwards.
+
+    A thread that is new takes the number that was set last in any other, which is the 1 of those
+    inside: theirs is then its own.
+    """
+    with _limits_lock:
+        n_threads = _use_one_thread()
+        if n_threads == 1 and _numbers:
+            n_threads = max(_numbers)
+        _numbers.append(n_threads)
+        _own.is_inside = True
+    return n_threads
+
+
+def _leave(n_threads):
+    with _limits_lock:
+        _own.is_inside = False
+        _numbers.remove(n_threads)
+        torch.set_num_threads(n_threads)
+
+
+def one_by_one(function, *arguments):
+    """Map a function over one or two calls, one after the other.
+
+    Parameters
+    ----------
+    function : callable
+        Any.
+    *arguments : sequences of one or two
+        Values of each argument, as for ``map``.
+
+    Returns
+    -------
+    list
+        What the calls returned.
+    """
+    return [function(*call) for call in zip(*arguments, strict=True)]
 
 
 def side_by_side(function, *arguments):
@@ -74,12 +119,12 @@ def side_by_side(function, *arguments):
     list
         What the calls returned.
     """
-    first, *second = zip(*arguments, strict=True)
     worker = _worker.get()
-    if worker is None or not second:
-        return [function(*call) for call in (first, *second)]
+    if worker is None or len(arguments[0]) < 2:
+        return one_by_one(function, *arguments)
+    first, second = zip(*arguments, strict=True)
     result = worker.submit(function, *first)
-    other = function(*second[0])
+    other = function(*second)
     return [result.result(), other]
 
 

@@ -117,6 +117,8 @@ def test_ranks_put_failures_last():
 
 def test_worth_where_a_rival_was_not_run_on_every_multiple():
     assert augmentation_report._reached([1, 2, 4], np.array([0.5, np.nan, 0.7]), 0.7) == 4
+    assert augmentation_report._reached([1, 2, 4], np.array([0.5, 0.7, 0.7]), 0.7) == 2
+    assert augmentation_report._reached([1, 2, 4, 8], np.array([0.5, 0.7, 0.6, 0.9]), 0.7) == 2
 
 
 def test_samplers_are_compared_on_the_same_seeds():
@@ -175,3 +177,17 @@ def test_cells_of_attacks_hold_their_intervals():
     row = {"sampler": ["SMOTE"], "non-members of": ["a"], "attack": ["distance"]}
     table = privacy.as_table(pd.DataFrame(row | figures | {"memorization ratio": [1.0]}))
     assert table["auc"].tolist() == ["0.500 (0.500 to 0.500)"]
+
+
+def test_what_failed_on_one_seed_has_no_mean():
+    rows = [
+        {"sampler": sampler, "classifier": name} | dict.fromkeys(augmentation_report.FIGURES, 0.5)
+        for sampler in ("SMOTE", "ADASYN")
+        for name in augmentation_report.FOUR
+    ]
+    table = pd.DataFrame(
+        [{**rows[0], "failed": None}, *rows, {"sampler": "ADASYN", "failed": "no"}]
+    )
+    table = augmentation_report.tabulate(table)
+    assert set(table.loc["ADASYN"]) == {"failed"}
+    assert table.loc["SMOTE", "mean of four"] == "0.500 / 0.500"

@@ -11,6 +11,7 @@ import joblib
 import numpy as np
 import pytest
 import torch
+from skorch.callbacks import LRScheduler
 
 from sktsgan import StaGANSampler, _store
 from sktsgan.losses import relativistic
@@ -225,3 +226,13 @@ def test_killed_at_random_moments(tmp_path, n_kills):
     assert n_done < n_kills
     assert run(tmp_path / "folder", tmp_path / "resumed")
     assert_equal(*(StaGANSampler.load(tmp_path / name) for name in ("resumed", "expected")))
+
+
+def test_a_scheduler_goes_on(quick, beats, tmp_path):
+    def build(*others):
+        scheduler = LRScheduler("StepLR", step_size=1)
+        return quick(max_epochs=4, checkpoint=tmp_path, callbacks=[scheduler, *others])
+
+    with pytest.raises(BreakError):
+        build(breaking(2)).fit(*beats)
+    assert len(build().fit(*beats).history_) == 4

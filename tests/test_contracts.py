@@ -15,7 +15,7 @@ SAMPLER = StaGANSampler(**{**QUICK, "max_epochs": 1})
 # The checks train on sets with few rows and on constant ones, where a warning is right.
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Class .* has .* row:UserWarning"),
-    pytest.mark.filterwarnings("ignore:Only .* of the .* rows drawn:UserWarning"),
+    pytest.mark.filterwarnings("ignore:Only .* passed the selection:UserWarning"),
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning"),
 ]
 

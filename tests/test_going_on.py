@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from skorch.callbacks import Callback, LRScheduler
 
 from sktsgan import StaGANSampler
 from sktsgan.losses import relativistic
@@ -297,3 +298,71 @@ def test_a_loaded_sampler_goes_on_like_the_saved_one(quick, beats, tmp_path):
     assert loaded.n_iter_ == 12
     for ours, theirs in zip(loaded.sample(40), sampler.sample(40), strict=True):
         np.testing.assert_array_equal(ours, theirs)
+
+
+class FailingError(Exception):
+    pass
+
+
+class Failing(Callback):
+    def on_epoch_end(self, net, **kwargs):
+        raise FailingError
+
+
+def test_real_rows_are_let_go_where_a_callback_fails(quick, beats):
+    sampler = quick(conditioning="per_class").partial_fit(*beats)
+    with pytest.raises(FailingError):
+        sampler.set_params(callbacks=[Failing()]).partial_fit(*beats)
+    net = sampler.net_["F"]
+    assert not net.best_.held_out
+    X, y = beats
+    sampler.set_params(callbacks=None).partial_fit(X[y != "F"], y[y != "F"])
+    assert sampler.best_score_["F"] is None
+    assert sampler.best_iter_["F"] == net.n_iter_
+
+
+@pytest.mark.parametrize(
+    ("classes", "message"),
+    [
+        ([], "'classes' must hold all labels that will ever come. Got none"),
+        (["N", "V", "F", None], "missing in row 3"),
+        (["N", 1], "labels of one kind"),
+    ],
+)
+def test_classes_are_labels(quick, beats, classes, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        quick().partial_fit(*beats, classes=classes)
+
+
+def test_classes_may_be_a_set(quick, beats):
+    sampler = quick().partial_fit(*beats, classes={"N", "V", "F", "S"})
+    assert sampler.classes_.tolist() == ["F", "N", "S", "V"]
+
+
+@pytest.mark.filterwarnings("ignore:Class 'V' has 10 rows:UserWarning")
+def test_kept_rows_are_not_rounded_to_the_next_ones(quick, one_class_short):
+    (X, y), _ = one_class_short
+    sampler = quick().partial_fit(X, y)
+    (before,) = sampler._few_rows.values()
+    sampler.partial_fit(np.zeros((30, X.shape[1]), dtype=int), ["N"] * 30)
+    (after,) = sampler._few_rows.values()
+    np.testing.assert_allclose(after, before, atol=1e-6)
+
+
+def test_a_dead_lead_that_comes_alive(quick, beats):
+    X, y = beats
+    dead = np.concatenate([X, np.full_like(X, 0.1)], axis=1)
+    sampler = quick(n_channels=2).partial_fit(dead, y).partial_fit(dead, y)
+    with pytest.raises(ValueError, match="constant in the channels that were so in the first call"):
+        sampler.partial_fit(np.concatenate([X, X], axis=1), y)
+
+
+def test_a_scheduler_in_one_training_and_not_in_the_other(quick, beats):
+    scheduler = LRScheduler("StepLR", step_size=1, gamma=0.1)
+    sampler = quick().partial_fit(*beats).set_params(callbacks=[scheduler])
+    sampler.partial_fit(*beats)
+    assert sampler.net_.optimizer_.param_groups[0]["lr"] < 1e-3
+    same = LRScheduler("LambdaLR", lr_lambda=lambda epoch: 1.0)
+    sampler.set_params(callbacks=[same], lr=1e-5).partial_fit(*beats)
+    for optimizer in (sampler.net_.optimizer_, sampler.net_.discriminator_optimizer_):
+        assert optimizer.param_groups[0]["lr"] == 1e-5

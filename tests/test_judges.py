@@ -236,6 +236,17 @@ def test_density_coverage_against_loops(rng, k):
     assert density_coverage(X, Y, n_neighbors=k) == pytest.approx(slow_density_coverage(X, Y, k))
 
 
+@pytest.mark.parametrize("offset", [1e6, 1e9])
+def test_a_far_off_row_counts_for_one(offset):
+    X, Y = np.random.default_rng(0).normal(size=(2, 200, 64))
+    X[0] += offset
+    density, coverage = slow_density_coverage(X, Y, 5)
+    found = density_coverage(X, Y)
+    # its own ball holds all or nothing: that is rounding
+    assert density <= found.density + 1e-9 < density + 0.2
+    assert found.coverage == pytest.approx(coverage, abs=1 / len(X))
+
+
 # The reference numbers were made by prdc 0.2 with
 #     rng = np.random.default_rng(0)
 #     X_real, X_synthetic = rng.normal(size=(2, 1000, 64))

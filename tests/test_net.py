@@ -7,6 +7,7 @@ import threading
 from collections import Counter
 from functools import partial
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -182,6 +183,35 @@ def test_every_thread_gets_its_number_back():
     assert numbers == [1, 1]
 
 
+@pytest.mark.parametrize("first_leaves_first", [True, False])
+def test_threads_that_come_later_have_as_many(first_leaves_first):
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    events = [(threading.Event(), threading.Event()) for _ in range(2)]
+    numbers = {}
+
+    def stay(name, inside, leave):
+        with fixed_order(), fixed_order():  # a callback may draw rows
+            inside.set()
+            leave.wait(10)
+        numbers[name] = torch.get_num_threads()
+
+    threads = [threading.Thread(target=stay, args=(i, *pair)) for i, pair in enumerate(events)]
+    try:
+        for thread, (inside, _) in zip(threads, events, strict=True):
+            thread.start()
+            inside.wait(10)
+        for i in (0, 1) if first_leaves_first else (1, 0):
+            events[i][1].set()
+            threads[i].join()
+        last = threading.Thread(target=lambda: numbers.update(new=torch.get_num_threads()))
+        last.start()
+        last.join()
+        assert numbers == {0: 3, 1: 3, "new": 3}
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_side_by_side_keeps_the_order_and_raises():
     def divide(a, b):
         return a / b
@@ -279,6 +309,81 @@ def test_frozen_layers_stay_as_they_are(quick, beats):
     sampler.partial_fit(*beats)
     assert torch.equal(fixed, before)
     assert not torch.equal(sampler.net_.discriminator_.score.weight, score)
+
+
+class Watched(Plain):
+    """A discriminator that keeps a state: which threads have called it."""
+
+    callers: ClassVar = set()
+
+    def forward(self, X, y):
+        self.callers.add(threading.get_ident())
+        return super().forward(X, y)
+
+
+class WatchedGenerator(LSTMGenerator):
+    callers: ClassVar = set()
+
+    def forward(self, z, y):
+        self.callers.add(threading.get_ident())
+        return super().forward(z, y)
+
+
+def test_networks_with_a_state_are_called_one_after_the_other(quick, beats):
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        sampler = quick(discriminator=Watched, generator=WatchedGenerator).fit(*beats)
+        sampler.sample(300)
+    finally:
+        torch.set_num_threads(before)
+    assert Watched.callers == WatchedGenerator.callers == {threading.get_ident()}
+
+
+class Normalised(torch.nn.Module):
+    """A generator with statistics of its batches, and a layer that is used twice."""
+
+    def __init__(self, n_channels, n_timepoints, n_classes):
+        super().__init__()
+        self.latent_size = 4
+        self.first, self.norm = torch.nn.Linear(4, 4), torch.nn.BatchNorm1d(4)
+        self.again = self.first
+        self.out = torch.nn.Linear(4, n_timepoints)
+
+    def forward(self, z, y):
+        return self.out(self.norm(self.again(self.first(z))))[:, None]
+
+
+def test_statistics_follow_rows_of_training_alone(quick, beats):
+    sampler = quick(generator=Normalised, max_epochs=1).fit(*beats)
+    assert sampler.net_.module_.norm.num_batches_tracked == sampler.n_iter_
+
+
+def test_layers_that_are_used_twice_are_averaged_once(quick, beats):
+    net = quick(generator=Normalised, validation_fraction=0).fit(*beats).net_
+    before = net.average_.first.weight.clone()
+    with torch.no_grad():
+        net.module_.first.weight += 1
+    net._update_average()
+    decay = min(net.ema_decay, (1 + net.n_iter_) / (10 + net.n_iter_))
+    expected = decay * before + (1 - decay) * net.module_.first.weight
+    torch.testing.assert_close(net.average_.first.weight, expected)
+
+
+def test_another_default_type(quick, beats):
+    expected = quick().fit(*beats).sample(100)[0]
+    torch.set_default_dtype(torch.float64)
+    try:
+        assert quick().fit(*beats).sample(100)[0].shape == expected.shape
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_training_where_gradients_are_off(quick, beats, mode):
+    expected = quick().fit(*beats).sample(10)[0]
+    with mode():
+        np.testing.assert_array_equal(quick().fit(*beats).sample(10)[0], expected)
 
 
 def test_scores_of_another_shape(quick, beats):

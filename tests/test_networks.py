@@ -83,6 +83,50 @@ def test_what_another_generator_changes_counts_without_gradients_too(build):
         torch.testing.assert_close(generator(z, y).sum(2), torch.ones(70, 2))
 
 
+def hooked(generator):
+    generator.head.register_forward_hook(lambda layer, args, signals: torch.tanh(signals))
+
+
+def normalised(generator):
+    torch.nn.utils.spectral_norm(generator.emit)
+
+
+def dilated(generator):
+    generator.head[1] = torch.nn.Conv1d(16, 16, 5, padding=4, dilation=2)
+
+
+def without_bias(generator):
+    generator.emit = torch.nn.Linear(128, 128, bias=False)
+
+
+def nested(generator):
+    generator.head = torch.nn.Sequential(generator.head)
+
+
+def reflecting(generator):
+    generator.head[3] = torch.nn.Conv1d(16, 2, 5, padding=2, padding_mode="reflect")
+
+
+def recurrent_without_bias(generator):
+    generator.lstm = torch.nn.LSTM(132, 64, batch_first=True, bidirectional=True, bias=False)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [hooked, normalised, dilated, without_bias, nested, reflecting, recurrent_without_bias],
+)
+def test_signals_of_changed_layers_are_the_same_without_gradients(change):
+    generator = LSTMGenerator(2, 32, 3)
+    change(generator)
+    # a layer that makes its weight when it is called must be called
+    for parameter in generator.parameters():
+        parameter.data.mul_(1.5)
+    z, y = torch.randn(70, generator.latent_size), torch.arange(70) % 3
+    with torch.no_grad():
+        drawn = generator(z, y)
+    torch.testing.assert_close(drawn, generator.eval()(z, y).detach(), rtol=1e-3, atol=1e-3)
+
+
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("batch_size", [1, 5])
 @pytest.mark.parametrize(

@@ -133,6 +133,8 @@ def test_embedding_of_few_rows(method, n_synthetic):
 
 def test_embedding_of_equal_rows():
     X = np.tile(np.arange(8.0), (6, 1))
+    display = EmbeddingDisplay.from_arrays(X[:, :1], ["a"] * 6, X[:, :1], ["a"] * 6, method="tsne")
+    assert not display.points_real["a"].any()
     display = EmbeddingDisplay.from_arrays(X[:1], ["a"], X, ["a"] * 6, method="tsne")
     assert not display.points_synthetic["a"].any()
 
@@ -459,3 +461,11 @@ def test_curves_have_the_losses_that_they_name():
     curves = {line.get_label(): list(line.get_ydata()) for line in display.ax_[0, 0].lines}
     assert curves["discriminator"] == [0.1, 0.2]
     assert curves["generator"] == [0.3, 0.4]
+
+
+def test_axes_of_a_part_of_a_figure(trained, beats):
+    parts = plt.figure().subfigures(1, 2)
+    for part, display in zip(parts, (SignalDisplay, TrainingCurveDisplay), strict=True):
+        rows = beats if display is SignalDisplay else ()
+        display.from_estimator(trained, *rows, ax=part.subplots())
+        assert part.axes

@@ -61,6 +61,10 @@ def test_a_process_that_is_not_the_first_saves_nothing_and_waits_for_nobody(monk
     for name, value in {**place, "MASTER_ADDR": "127.0.0.1"}.items():
         monkeypatch.setenv(name, value)
     assert not Processes.is_first()
+    monkeypatch.setenv("SKTSGAN_JOINED", "1")  # another process, which has started this one
+    assert Processes.is_first()
+    assert Processes.joined().n == 1
+    monkeypatch.delenv("SKTSGAN_JOINED")
     monkeypatch.setenv("RANK", "0")
     assert Processes.is_first()
 

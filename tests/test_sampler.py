@@ -10,9 +10,11 @@ from functools import partial
 import cloudpickle
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 import torch
 from imblearn.pipeline import Pipeline
+from joblib import parallel_config
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
@@ -29,7 +31,7 @@ from sktsgan.metrics import maximum_mean_discrepancy
 from sktsgan.networks import ConvDiscriminator, LSTMGenerator
 
 THREE_FOLDS = StratifiedKFold(3, shuffle=True, random_state=0)
-ignore_short_selection = pytest.mark.filterwarnings("ignore:Only .* rows drawn:UserWarning")
+ignore_short_selection = pytest.mark.filterwarnings("ignore:Only .* passed the selection:UserWarning")
 ignore_few_rows = pytest.mark.filterwarnings("ignore:Class .* has .* row:UserWarning")
 
 
@@ -986,3 +988,70 @@ def test_rows_that_were_scaled_one_by_one_are_varied_by_once_at_most(quick, beat
     np.testing.assert_allclose(new.std(axis=1), 1, atol=1e-6)
     once, often = (quick(variation=v).fit_resample(X, y)[0] for v in (1.0, 4.0))
     assert not np.array_equal(once, often)
+
+
+@pytest.mark.parametrize("params", [{}, {"variation": 0}, {"detail_fraction": 0}])
+@pytest.mark.parametrize("n_rare", [10, 80])
+def test_a_dead_lead_stays_dead(quick, beats, params, n_rare):
+    X, y = beats
+    y = np.where(np.arange(len(y)) < n_rare, "S", "N")
+    X = np.concatenate([1e-3 * X, np.full_like(X, 0.5)], axis=1)  # in V
+    sampler = quick(n_channels=2, **params)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Class 'S' has 10 rows")
+        X_resampled, _ = sampler.fit_resample(X, y)
+    assert (X_resampled[:, X.shape[1] // 2 :] == 0.5).all()
+    assert (sampler.sample(50)[0][:, X.shape[1] // 2 :] == 0.5).all()
+
+
+class DataFrame:
+    """A table of another library."""
+
+    def __init__(self, X):
+        self.X, self.shape, self.columns = X, X.shape, [*map(str, range(X.shape[1]))]
+
+    def __len__(self):
+        return len(self.X)
+
+    def __array__(self, dtype=None, copy=None):
+        return self.X
+
+
+def test_tables_of_other_libraries(quick, beats):
+    X, y = beats
+    with pytest.raises(TypeError, match="'X' must be an array, or a DataFrame .* of pandas"):
+        quick().fit_resample(DataFrame(X), y)
+    table = pa.table({f"t{i}": X[:, i] for i in range(X.shape[1])})
+    expected = quick().fit(X, y).sample(5)[0]
+    for given in (DataFrame(X), table):
+        np.testing.assert_array_equal(quick().fit(given, y).sample(5)[0], expected)
+
+
+def test_weights_are_chosen_in_one_way(quick, beats):
+    stop = EarlyStopping(monitor="valid_mmd", load_best=True)
+    with pytest.raises(ValueError, match="EarlyStopping with load_best=True; set it to False"):
+        quick(callbacks=[stop]).fit(*beats)
+
+
+class Count(Callback):
+    n = 0
+
+    def on_epoch_end(self, net, **kwargs):
+        self.n += 1
+
+
+def test_nets_side_by_side_have_callbacks_of_their_own(quick, beats):
+    count = Count()
+    sampler = quick(conditioning="per_class", n_jobs=2, callbacks=[count])
+    with parallel_config("threading"):
+        sampler.fit(*beats)
+    assert count.n == 0
+    assert [dict(net.callbacks_)["Count"].n for net in sampler.net_.values()] == [2, 2, 2]
+
+
+def test_workers_are_heard_where_training_diverges(quick, beats):
+    sampler = quick(conditioning="per_class", n_jobs=2, max_epochs=20, validation_fraction=0)
+    sampler.fit(*beats).set_params(warm_start=True, lr=1e6)
+    with pytest.warns(UserWarning, match="Training diverged at iteration") as record:
+        sampler.fit(*beats)
+    assert len(record) == 3

@@ -1,5 +1,7 @@
 """Choosing rows, and what real rows lend: votes, variation, fine detail."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
@@ -514,3 +516,35 @@ def test_rows_are_moved_as_they_are_alone(rng):
     alone = [alignment.find(X[[i]], like[[i]]) for i in range(9)]
     np.testing.assert_array_equal(shifts, np.concatenate([part[0] for part in alone]))
     np.testing.assert_allclose(distances, np.concatenate([part[1] for part in alone]), rtol=1e-5)
+
+
+def test_rows_that_fail_do_not_pile_up(rng):
+    def judge(X):
+        return (rng.uniform(size=len(X)) < 0.04).astype(float), np.ones(len(X))
+
+    tracemalloc.start()
+    try:
+        rows, *_ = select_rows(lambda n: rng.normal(size=(n, 50)), judge, 1000, 0, 1, rng)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 40 * rows.nbytes
+
+
+def test_the_best_of_many_rounds_in_the_order_drawn(rng):
+    drawn, votes = [], []
+
+    def draw(n):
+        drawn.append(np.arange(n, dtype=float)[:, None] + 1e6 * len(drawn))
+        return drawn[-1]
+
+    def judge(X):
+        votes.append(rng.choice([0.03, 0.05, 0.07], size=len(X)))
+        return votes[-1], np.ones(len(X))
+
+    rows, n_right, _ = select_rows(draw, judge, 5000, 0, 1, rng)
+    X, votes = np.concatenate(drawn), np.concatenate(votes)
+    others = ~np.isin(X, rows[:n_right])[:, 0]
+    best = np.argsort(-votes[others], kind="stable")[: 5000 - n_right]
+    assert 0 < n_right < 5000
+    np.testing.assert_array_equal(rows[n_right:], X[others][best])

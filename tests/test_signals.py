@@ -45,8 +45,16 @@ def test_scaling_there_and_back(center, scale, n_channels):
 @pytest.mark.parametrize("value", [7.0, 0.1, 1e30, 0.0])
 def test_a_constant_channel(value):
     scaler = SignalScaler.from_signals(np.full((3, 1, 4), value))
-    assert (scaler.scale == 1).all()
     np.testing.assert_allclose(scaler.scaled(np.full((3, 1, 4), value)), 0, atol=1e-15 * value)
+    np.testing.assert_allclose(scaler.restored(np.ones((2, 1, 4), np.float32)), value, rtol=1e-15)
+
+
+def test_the_scale_does_not_depend_on_the_order_in_memory(rng):
+    X = rng.normal(size=(400, 3, 64))
+    expected = SignalScaler.from_signals(X)
+    scaler = SignalScaler.from_signals(np.asfortranarray(X))
+    np.testing.assert_array_equal(scaler.center, expected.center)
+    np.testing.assert_array_equal(scaler.scale, expected.scale)
 
 
 @pytest.mark.parametrize("name", ["int8", "uint16", "int64", "uint64"])

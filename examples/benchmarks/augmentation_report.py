@@ -77,9 +77,8 @@ def tabulate(table):
     pairs = pairs[[name for name in [*FOUR, "MiniRocket"] if name in pairs]]
     pairs.insert(0, "mean of four", as_pairs(mean_of_four))
     pairs = pairs.loc[mean_of_four.sort_values("macro F1", ascending=False).index]
-    for name in failed:
-        if name not in pairs.index:
-            pairs.loc[name] = "failed"
+    for name in failed:  # on one seed is on all: means over others would not compare
+        pairs.loc[name] = "failed"
     return pairs
 
 
@@ -228,6 +227,8 @@ def _reached(multiples, values, own):
     values = np.maximum.accumulate(values[~np.isnan(values)])
     if own > values[-1]:
         return f"more than {multiples[-1]}"
+    values, first = np.unique(values, return_index=True)  # where it first reached each
+    multiples = multiples[first]
     return round(float(np.exp(np.interp(own, values, np.log(multiples)))), 2)
 
 

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from sktsgan.networks._layers import as_built
 from sktsgan.networks._minibatch import MinibatchDiscrimination
 
 
@@ -91,6 +92,7 @@ class ConvDiscriminator(nn.Module):
         self.score = nn.Linear(n_features + minibatch_features, 1)
         self.class_vectors = nn.Embedding(n_classes, n_features)
         nn.init.normal_(self.class_vectors.weight, std=n_features**-0.5)
+        self.built = as_built(self)
 
     def forward(self, X, y):
         """Return a score for each signal, higher for what looks real.

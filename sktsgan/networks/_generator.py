@@ -6,11 +6,10 @@ import torch
 from torch import nn
 
 from sktsgan._signals import check_whole
+from sktsgan.networks._layers import as_built, is_as_built
 
 # Signals from which on drawing them side by side is quicker than torch's own layers.
 _MANY = 64
-# Layers that are drawn through so; with others put in their places all goes through torch's.
-_KNOWN = {nn.LSTM, nn.Sequential, nn.Conv1d, nn.LeakyReLU}
 
 
 class LSTMGenerator(nn.Module):
@@ -116,6 +115,7 @@ class LSTMGenerator(nn.Module):
                 nn.LeakyReLU(0.2),
                 nn.Conv1d(head_channels, n_channels, 5, padding=2),
             )
+        self.built = as_built(self)
 
     def forward(self, z, y):
         """Generate one signal for each row of noise.
@@ -149,10 +149,9 @@ class LSTMGenerator(nn.Module):
 
     def _only_draws(self, z):
         """Whether no gradient is wanted, and :meth:`_draw` knows the layers and is quicker."""
-        layers = {type(layer) for layer in (self.head, self.lstm, *self.head.children())}
-        is_known = type(self) is LSTMGenerator and layers <= _KNOWN and self.lstm.num_layers == 1
-        is_quicker = z.device.type == "cpu" and len(z) >= _MANY
-        return is_known and is_quicker and not torch.is_grad_enabled()
+        is_quicker = z.device.type == "cpu" and len(z) >= _MANY and self.lstm.num_layers == 1
+        is_plain = not torch.is_grad_enabled() and not torch.is_autocast_enabled("cpu")
+        return is_quicker and is_plain and is_as_built(self, LSTMGenerator)
 
     def _draw(self, shared, noise):
         """Do what :meth:`forward` does from there on, for many signals and without gradients.

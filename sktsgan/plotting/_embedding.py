@@ -192,7 +192,8 @@ def _principal_components(X, rng):  # noqa: ARG001 (as the others)
 def _neighbors_kept(X, rng):
     """Embed by t-SNE, with fewer neighbours where there are few rows."""
     names = "t-SNE 1", "t-SNE 2"
-    if len(X) < 4 or not np.ptp(X, axis=0).any():  # no neighbourhoods; t-SNE would crash
+    # no neighbourhoods, or no plane; t-SNE would crash
+    if len(X) < 4 or X.shape[1] < 2 or not np.ptp(X, axis=0).any():
         return _principal_components(X, rng)[0], names
     perplexity = min(30, (len(X) - 1) / 3)
     tsne = TSNE(perplexity=perplexity, init="pca", random_state=rng)

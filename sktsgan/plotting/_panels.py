@@ -182,7 +182,7 @@ def legend_above(ax, entry=0.93, **kwargs):
         Passed to ``legend``.
     """
     kwargs = {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 2.2} | kwargs
-    width = ax.figure.get_figwidth() * ax.get_position(original=True).width
+    width = ax.figure.bbox.width / ax.figure.dpi * ax.get_position(original=True).width
     n_columns = int(np.clip(width / entry, 1, 4))
     compact = {"columnspacing": 1.2, "handlelength": 1.6, "borderpad": 0, "frameon": False}
     ax.legend(**kwargs, **compact, ncols=n_columns, fontsize="small")
