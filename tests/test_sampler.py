@@ -31,7 +31,9 @@ from sktsgan.metrics import maximum_mean_discrepancy
 from sktsgan.networks import ConvDiscriminator, LSTMGenerator
 
 THREE_FOLDS = StratifiedKFold(3, shuffle=True, random_state=0)
-ignore_short_selection = pytest.mark.filterwarnings("ignore:Only .* passed the selection:UserWarning")
+ignore_short_selection = pytest.mark.filterwarnings(
+    "ignore:Only .* passed the selection:UserWarning"
+)
 ignore_few_rows = pytest.mark.filterwarnings("ignore:Class .* has .* row:UserWarning")
 
 
