@@ -5,6 +5,7 @@ import json
 import math
 import numbers
 import warnings
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -245,16 +246,11 @@ class AdversarialNet(NeuralNet):
     def initialize_module(self):
         """Build both networks and the generator's average."""
         self.rng_ = torch.Generator().manual_seed(self.seed)
-        self.module_ = self.module().float()
+        with _single_precision():
+            self.module_, self.discriminator_ = self.module(), self.discriminator()
         self.check_generator()
         self.average_ = copy.deepcopy(self.module_).requires_grad_(False)
-        self.discriminator_ = self.discriminator().float()
         self.check_discriminator()
-        # networks of the user's own may keep a state, or draw at random: their order counts
-        self.is_known_ = {
-            "generator": is_as_built(self.module_, LSTMGenerator),
-            "discriminator": is_as_built(self.discriminator_, ConvDiscriminator),
-        }
         self.n_iter_, self.unread_ = 0, []
         self.stopped_by_ = None
         return self
@@ -341,11 +337,7 @@ class AdversarialNet(NeuralNet):
             dataset.to(self.device)
             max_epochs = self.max_epochs
             self.max_epochs -= len(self.history) if saved else 0
-            try:
-                self.partial_fit(dataset)
-            except BaseException:
-                self.best_.abandon(self)
-                raise
+            self.partial_fit(dataset)
             self.max_epochs = max_epochs
         return self
 
@@ -431,15 +423,6 @@ class AdversarialNet(NeuralNet):
         """Say what to do where training diverges."""
         return f"Lower 'lr' (now {self.lr}) or raise 'gradient_penalty'."
 
-    def warn_of_divergence(self):
-        """Say so where the last training diverged, and which weights were kept."""
-        if self.stopped_by_ == "diverged":
-            warnings.warn(
-                f"Training diverged at iteration {self.n_iter_}. The weights of iteration "
-                f"{self.best_.best_iter_} are kept. {self.advice}",
-                stacklevel=2,
-            )
-
     def noise(self, n_samples, rng=None):
         """Draw noise for the generator, on the net's device."""
         shape = n_samples, self.module_.latent_size
@@ -485,7 +468,7 @@ class AdversarialNet(NeuralNet):
         for part in y.split(2 * _CHUNK if on_cpu else _CHUNK_ON_CARD):
             parts = [own for own in part.tensor_split(2 if on_cpu else 1) if len(own)]
             noise = [self.noise(len(own), rng) for own in parts]
-            chunks += self._both("generator")(self.generate, noise, parts)
+            chunks += self._twice(self.average_)(self.generate, noise, parts)
         return np.concatenate(chunks)
 
     def snapshot(self):
@@ -614,14 +597,17 @@ class AdversarialNet(NeuralNet):
 
     def _imitate(self, y):
         """Generate rows and keep how: on the CPU, where rows do not meet, two halves at once."""
-        halves = is_cpu(self.device) and self.is_known_["generator"] and len(y) > 1
+        twice = self._twice(self.module_)
+        halves = is_cpu(self.device) and twice is side_by_side and len(y) > 1
         n_parts = 2 if halves else 1
         z = self.noise(len(y))
-        return side_by_side(self.module_, z.tensor_split(n_parts), y.tensor_split(n_parts))
+        return twice(self.module_, z.tensor_split(n_parts), y.tensor_split(n_parts))
 
-    def _both(self, name):
-        """Choose how a network is called twice: side by side where neither call minds the other."""
-        return side_by_side if self.is_known_[name] else one_by_one
+    @staticmethod
+    def _twice(network):
+        """Choose how a network is called twice: one that is the user's own may keep a state."""
+        is_known = any(is_as_built(network, kind) for kind in (LSTMGenerator, ConvDiscriminator))
+        return side_by_side if is_known else one_by_one
 
     def _update_discriminator(self, X_real, X_fake, y, penalty_weight):
         """Step on real and synthetic rows, which meet only in the loss."""
@@ -637,12 +623,12 @@ class AdversarialNet(NeuralNet):
                 (slope * scores).sum() + penalty, parameters, allow_unused=True
             )
 
-        parameters, both = _trainable(self.discriminator_), self._both("discriminator")
+        parameters, twice = _trainable(self.discriminator_), self._twice(self.discriminator_)
         X_real, X_fake = (self._augmented(X).requires_grad_() for X in (X_real, X_fake))
-        sides = both(judge, [X_real, X_fake])
+        sides = twice(judge, [X_real, X_fake])
         scores = [side[0].detach().requires_grad_() for side in sides]
         loss, _ = self.criterion_(*scores)
-        gradients = both(differentiate, sides, torch.autograd.grad(loss, scores))
+        gradients = twice(differentiate, sides, torch.autograd.grad(loss, scores))
         self._set_gradients(parameters, gradients)
         self._notify_gradients(self.discriminator_, X_real, y)
         self.discriminator_optimizer_.step()
@@ -660,7 +646,8 @@ class AdversarialNet(NeuralNet):
         for parameter in others:
             parameter.requires_grad_(False)
         try:
-            scores = self._both("discriminator")(lambda X: self.discriminator_(X, y), pair)
+            twice = self._twice(self.discriminator_)
+            scores = twice(lambda X: self.discriminator_(X, y), pair)
             _, loss = self.criterion_(*scores)
             (slope,) = torch.autograd.grad(loss, X_fake)
         finally:
@@ -714,7 +701,23 @@ def _trainable(network):
 
 
 def _tensors(network):
-    return [*network.parameters(), *network.buffers()]
+    """List the tensors that make up a network's state, each once."""
+    names = network.state_dict().keys()
+    return [
+        *network.parameters(),
+        *(buffer for name, buffer in network.named_buffers() if name in names),
+    ]
+
+
+@contextmanager
+def _single_precision():
+    """Build networks for rows of float32, whatever torch's default is."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float32)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
 
 
 def _as_json(value):
@@ -809,10 +812,9 @@ class BestByMMD(Callback):
         # real rows stay out of a pickle
         del self.held_out, self.noise_, self.best_weights_, self.resumed
 
-    def abandon(self, net):
-        """Let go of the real rows where training failed; the last weights stay."""
+    def forget(self):
+        """Let go of the real rows, where training failed."""
         self.held_out, self.best_weights_, self.resumed = {}, None, None
-        self.best_iter_, self.score_ = net.n_iter_, None
 
     def state(self):
         """Give what decides which weights are kept: numbers, and tensors by name."""

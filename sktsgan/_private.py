@@ -239,7 +239,7 @@ def check_gradients_by_row(private, discriminator, shape, n_classes):
     parameters = [part for part in discriminator.parameters() if part.requires_grad]
     for n_rows in (3, 5):  # so that no other axis can be as long in both
         X, y = _trial_rows(discriminator, n_rows, shape, n_classes)
-        of_last = torch.eye(n_rows, device=X.device)[-1]
+        of_last = torch.eye(n_rows, device=X.device, dtype=X.dtype)[-1]
         with seeded(0), _quiet():
             score = discriminator(X, y)[-1]
             gradients = torch.autograd.grad(score, parameters, allow_unused=True)
@@ -252,7 +252,7 @@ def check_gradients_by_row(private, discriminator, shape, n_classes):
         for found, gradient in zip(by_row, gradients, strict=True):
             if found is None or gradient is None:
                 _refuse_layers("a parameter that scores do not depend on")
-            expected = torch.zeros(n_rows, *gradient.shape, device=X.device)
+            expected = gradient.new_zeros(n_rows, *gradient.shape)
             expected[-1] = gradient
             if found.shape != expected.shape or not torch.allclose(
                 found, expected, rtol=1e-3, atol=1e-4 * max(1.0, float(gradient.abs().max()))
@@ -262,7 +262,8 @@ def check_gradients_by_row(private, discriminator, shape, n_classes):
 
 def _trial_rows(discriminator, n_rows, shape, n_classes):
     device = next(discriminator.parameters()).device
-    X = torch.randn(n_rows, *shape, generator=torch.Generator().manual_seed(0))
+    rng = torch.Generator().manual_seed(0)
+    X = torch.randn(n_rows, *shape, generator=rng, dtype=torch.float32)
     return X.to(device), (torch.arange(n_rows) % n_classes).to(device)
 
 

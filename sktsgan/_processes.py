@@ -57,7 +57,7 @@ class Processes:
             importlib.import_module("torch.distributed.nn.functional")
             distributed.init_process_group()
             atexit.register(_leave)
-            os.environ[_JOINED] = str(os.getpid())
+        os.environ[_JOINED] = str(os.getpid())
         return cls(distributed.get_rank(), distributed.get_world_size())
 
     @classmethod

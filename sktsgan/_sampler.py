@@ -4,7 +4,6 @@ import numbers
 import os
 import warnings
 from contextlib import contextmanager
-from copy import deepcopy
 from functools import partial
 
 import numpy as np
@@ -57,10 +56,10 @@ from sktsgan._signals import (
     SignalScaler,
     as_signals,
     as_type,
-    check_can_be_given_back,
     check_finite,
     check_kind,
     check_labels,
+    check_not_polars,
     check_not_ragged,
     check_whole,
     from_columns,
@@ -271,6 +270,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
     n_jobs : int or None, default=None
         Classes that are trained at once where `conditioning` is "per_class", by joblib: None
         means 1 outside of a :func:`joblib.parallel_config`, -1 all cores. Rows do not depend on it.
+        In threads the nets share instances in `callbacks`; give classes there.
     verbose : int, default=0
         1 shows a progress bar with losses and held-out MMD.
     random_state : int, RandomState instance or None, default=None
@@ -549,11 +549,15 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
     def _kept_on_failure(self):
         """Leave the sampler as it was where a call fails."""
         before = vars(self).copy()
+        choices = {net: net.best_ for net in getattr(self, "_nets", {}).values()}
         try:
             yield
         except BaseException:
             vars(self).clear()
             vars(self).update(before)
+            for net, best in choices.items():
+                net.best_.forget()
+                net.best_ = best
             raise
 
     @property
@@ -592,13 +596,14 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         Raises
         ------
         ValueError
-            If shapes or `classes` are not those of the first call, a label is none of these, or
-            `X` is not finite.
+            If shapes or `classes` are not those of the first call, a label is none of these, a
+            channel that was constant is so no more, or `X` is not finite.
         """
         X, y = _as_they_came(X, y)
         go_on = hasattr(self, "net_")
         if classes is not None:
-            classes = np.unique(check_labels(list(classes)))
+            classes = list(classes) if isinstance(classes, set | frozenset) else classes
+            classes = np.unique(check_labels(classes))
             if not len(classes):
                 raise ValueError("'classes' must hold all labels that will ever come. Got none.")
         if go_on and classes is not None and not np.array_equal(classes, self.classes_):
@@ -706,7 +711,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         RuntimeError
             If training diverged before any weights could be kept.
         """
-        check_can_be_given_back(X, y)
+        check_not_polars(X, y)
         X, y = mapped(X), in_memory(y)
         check_kind(X, y)
         labels = from_columns(y)
@@ -971,7 +976,9 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         nets = dict(self._nets)
         for (_, own), net in zip(groups, self._run(trainings), strict=True):
             nets.update(dict.fromkeys(own.tolist(), net))
-            net.warn_of_divergence()  # here, as nobody hears what a worker of joblib's warns of
+            # here, as nobody hears what a worker of joblib's warns of
+            if net.stopped_by_ == "diverged":
+                self._warn_of_divergence(net, own)
         self._counts = all_counts
         self._few_rows = {
             int(label): self._scaler.scaled(take(signals, np.flatnonzero(labels == label)))
@@ -1067,14 +1074,11 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
             },
             self.patience,
         )
-        own_callbacks = self.callbacks or []
-        if self.conditioning == "per_class" and effective_n_jobs(self.n_jobs) > 1:
-            own_callbacks = deepcopy(own_callbacks)  # for two nets at once, in threads too
         net.callbacks = [
             ("best", net.best_),
             *([] if self._is_private else [("clipping", GradientNormClipping(_MAX_GRADIENT_NORM))]),
             *([("progress", Progress())] if self.verbose and not processes.rank else []),
-            *own_callbacks,
+            *(self.callbacks or []),
             *([("checkpoint", Checkpoint(path, run))] if path else []),
         ]
         if net.initialized_:
@@ -1176,6 +1180,16 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         if self._is_private:
             self.epsilon_ = max(net.epsilon_ for net in nets.values())
         self.n_iter_ = max((net.n_iter_ for net in nets.values()), default=0)
+
+    def _warn_of_divergence(self, net, own):
+        of_class = ""
+        if self.conditioning == "per_class":
+            of_class = f" of class {plain(self.classes_[own[0]])!r}"
+        warnings.warn(
+            f"Training{of_class} diverged at iteration {net.n_iter_}. The weights of iteration "
+            f"{net.best_.best_iter_} are kept. {net.advice}",
+            stacklevel=2,
+        )
 
     def _warn_of_few_rows(self, label, count):
         reason = f"fewer than the {_FEW_ROWS} that a GAN can learn from"

@@ -139,7 +139,7 @@ def select_rows(draw, judge, n_rows, copy_distance, power, rng):
     n_copies : int
         How many of them are near-copies.
     """
-    kept, rest, rest_votes = [], [], np.empty(0)
+    kept, others, other_votes = [], [], np.empty(0)
     n_kept, n_drawn = 0, 0
     for _ in range(_MAX_ROUNDS):
         share = max(n_kept / n_drawn, 0.1) if n_drawn else 0.8
@@ -153,13 +153,13 @@ def select_rows(draw, judge, n_rows, copy_distance, power, rng):
         kept.append(X[right])
         n_kept, n_drawn = n_kept + right.sum(), n_drawn + n_wanted
         # of the others no more than may be needed, the best first
-        rest_votes = np.concatenate([rest_votes, (votes - 2 * copies)[~right]])
-        best = np.argsort(-rest_votes, kind="stable")[: max(n_rows - n_kept, 0)]
-        rest, rest_votes = [np.concatenate([*rest, X[~right]])[best]], rest_votes[best]
+        other_votes = np.concatenate([other_votes, (votes - 2 * copies)[~right]])
+        best = np.argsort(-other_votes, kind="stable")[: max(n_rows - n_kept, 0)]
+        others, other_votes = [np.concatenate([*others, X[~right]])[best]], other_votes[best]
         if n_kept >= n_rows or n_kept < 0.02 * n_drawn:
             break
     n_right = min(int(n_kept), n_rows)
-    return np.concatenate([*kept, *rest])[:n_rows], n_right, np.count_nonzero(rest_votes < 0)
+    return np.concatenate([*kept, *others])[:n_rows], n_right, np.count_nonzero(other_votes < 0)
 
 
 class Alignment:

@@ -109,8 +109,8 @@ def check_kind(X, y):
     check_labels(y)
 
 
-def check_can_be_given_back(X, y):
-    """Refuse tables that imbalanced-learn takes but cannot make anew, before a long training.
+def check_not_polars(X, y):
+    """Refuse tables that imbalanced-learn cannot give back, which it would say after training.
 
     Parameters
     ----------
@@ -122,14 +122,13 @@ def check_can_be_given_back(X, y):
     Raises
     ------
     TypeError
-        If one is a DataFrame or Series, but not of pandas.
+        If one is of polars.
     """
     for name, given in (("X", X), ("y", y)):
-        is_table = type(given).__name__ in ("DataFrame", "Series")
-        if is_table and not isinstance(given, pd.DataFrame | pd.Series):
+        if type(given).__module__.partition(".")[0] == "polars":
             raise TypeError(
                 f"'{name}' must be an array, or a DataFrame or Series of pandas. Got one of "
-                f"{type(given).__module__.partition('.')[0]}; call its 'to_numpy' or 'to_pandas'."
+                "polars; call its 'to_numpy' or 'to_pandas'."
             )
 
 
@@ -475,8 +474,10 @@ class SignalScaler:
                     "X must hold numbers whose squares are above 0, as those above 1e-150 are. "
                     "Got smaller ones; give the rows in another unit."
                 )
-        # what rounding leaves of a constant channel is no scale
-        return cls(center, np.where(scale > 1e-14 * np.abs(center), scale, 0.0))
+        # what rounding leaves of a constant channel is no scale, and its mean is rounded too
+        constant = scale <= 1e-14 * np.abs(center)
+        first = np.asarray(signals[0, :, :1], dtype=np.float64)
+        return cls(np.where(constant, first, center), np.where(constant, 0.0, scale))
 
     def leaves_constant(self, signals):
         """Say whether signals are what they were in the channels that were constant.
@@ -489,15 +490,15 @@ class SignalScaler:
         Returns
         -------
         bool
-            Whether they are, but for rounding.
+            Whether they are, but for rounding, which may be that of float16.
         """
         constant = self.scale[:, 0] == 0
         if not constant.any():
             return True
         center = self.center[constant]
+        tolerance = 1e-3 * np.abs(center) + 1e-6 * self.scale.max()
         return all(
-            (np.abs(part[:, constant] - center) <= 1e-6 * np.abs(center)).all()
-            for _, part in in_parts(signals)
+            (np.abs(part[:, constant] - center) <= tolerance).all() for _, part in in_parts(signals)
         )
 
     def scaled(self, signals):

@@ -1,5 +1,6 @@
 """Computing in a fixed order on the CPU, on two cores where they are free."""
 
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
@@ -68,7 +69,8 @@ def _enter():
     """Take one thread, and return how many there will be afterwards.
 
     A thread that is new takes the number that was set last in any other, which is the 1 of those
-    inside: theirs is then its own.
+    inside. One that comes with 1 while there are some gets theirs, as it cannot be told whether it
+    is new or was to have no more.
     """
     with _limits_lock:
         n_threads = _use_one_thread()
@@ -84,6 +86,20 @@ def _leave(n_threads):
         _own.is_inside = False
         _numbers.remove(n_threads)
         torch.set_num_threads(n_threads)
+
+
+def _begin_anew():
+    """Forget what a forked process has of the threads that it was forked from."""
+    global _lock, _limits_lock  # another thread may have held them
+    _lock, _limits_lock = threading.Lock(), threading.Lock()
+    _limits.clear()
+    _numbers.clear()
+    _own.is_inside = False
+    _worker.set(None)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_anew)
 
 
 def one_by_one(function, *arguments):

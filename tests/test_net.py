@@ -1,6 +1,8 @@
 """One step of training against its plain form; batches, average, threads."""
 
 import copy
+import multiprocessing
+import os
 import subprocess
 import sys
 import threading
@@ -191,9 +193,11 @@ def test_threads_that_come_later_have_as_many(first_leaves_first):
     numbers = {}
 
     def stay(name, inside, leave):
-        with fixed_order(), fixed_order():  # a callback may draw rows
-            inside.set()
-            leave.wait(10)
+        with fixed_order():
+            with fixed_order():  # a callback may draw rows
+                inside.set()
+                leave.wait(10)
+            assert torch.get_num_threads() == 1
         numbers[name] = torch.get_num_threads()
 
     threads = [threading.Thread(target=stay, args=(i, *pair)) for i, pair in enumerate(events)]
@@ -318,7 +322,10 @@ class Watched(Plain):
 
     def forward(self, X, y):
         self.callers.add(threading.get_ident())
-        return super().forward(X, y)
+        scores = super().forward(X, y)
+        if scores.requires_grad:
+            scores.register_hook(lambda _: self.callers.add(threading.get_ident()))
+        return scores
 
 
 class WatchedGenerator(LSTMGenerator):
@@ -332,6 +339,7 @@ class WatchedGenerator(LSTMGenerator):
 def test_networks_with_a_state_are_called_one_after_the_other(quick, beats):
     before = torch.get_num_threads()
     torch.set_num_threads(2)
+    Watched.callers.clear(), WatchedGenerator.callers.clear()
     try:
         sampler = quick(discriminator=Watched, generator=WatchedGenerator).fit(*beats)
         sampler.sample(300)
@@ -370,13 +378,38 @@ def test_layers_that_are_used_twice_are_averaged_once(quick, beats):
     torch.testing.assert_close(net.average_.first.weight, expected)
 
 
+@pytest.mark.filterwarnings("ignore:A private training reads:UserWarning")
+@pytest.mark.filterwarnings("ignore:Whoever knows 'random_state':UserWarning")
 def test_another_default_type(quick, beats):
-    expected = quick().fit(*beats).sample(100)[0]
-    torch.set_default_dtype(torch.float64)
+    private = {"dp_epsilon": 3.0, "dp_bounds": (-5, 5), "random_state": 0}
+    for params in ({}, private):
+        expected = quick(**params).fit(*beats).sample(100)[0]
+        torch.set_default_dtype(torch.float64)
+        try:
+            np.testing.assert_array_equal(quick(**params).fit(*beats).sample(100)[0], expected)
+        finally:
+            torch.set_default_dtype(torch.float32)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing is forked here")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
+def test_a_forked_process_waits_for_no_thread_of_another():
+    def work():
+        with fixed_order():
+            assert side_by_side(lambda x: 2 * x, [1, 2]) == [2, 4]
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
     try:
-        assert quick().fit(*beats).sample(100)[0].shape == expected.shape
+        with fixed_order():
+            side_by_side(abs, [1, 2])
+            process = multiprocessing.get_context("fork").Process(target=work)
+            process.start()
+            process.join(30)
     finally:
-        torch.set_default_dtype(torch.float32)
+        torch.set_num_threads(before)
+    process.kill()
+    assert process.exitcode == 0
 
 
 @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])

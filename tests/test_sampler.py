@@ -14,7 +14,6 @@ import pyarrow as pa
 import pytest
 import torch
 from imblearn.pipeline import Pipeline
-from joblib import parallel_config
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
@@ -994,20 +993,25 @@ def test_rows_that_were_scaled_one_by_one_are_varied_by_once_at_most(quick, beat
 
 @pytest.mark.parametrize("params", [{}, {"variation": 0}, {"detail_fraction": 0}])
 @pytest.mark.parametrize("n_rare", [10, 80])
-def test_a_dead_lead_stays_dead(quick, beats, params, n_rare):
+def test_a_dead_lead_stays_dead(quick, beats, tmp_path, params, n_rare):
     X, y = beats
     y = np.where(np.arange(len(y)) < n_rare, "S", "N")
-    X = np.concatenate([1e-3 * X, np.full_like(X, 0.5)], axis=1)  # in V
+    X = np.concatenate([1e-3 * X, np.full_like(X, 0.1)], axis=1)  # in V
     sampler = quick(n_channels=2, **params)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Class 'S' has 10 rows")
         X_resampled, _ = sampler.fit_resample(X, y)
-    assert (X_resampled[:, X.shape[1] // 2 :] == 0.5).all()
-    assert (sampler.sample(50)[0][:, X.shape[1] // 2 :] == 0.5).all()
+    assert (X_resampled[:, X.shape[1] // 2 :] == 0.1).all()
+    sampler.save(tmp_path / "sampler")
+    X_new, _ = StaGANSampler.load(tmp_path / "sampler").sample(50)
+    assert (X_new[:, X.shape[1] // 2 :] == 0.1).all()
+    np.testing.assert_array_equal(X_new, sampler.sample(50)[0])
 
 
 class DataFrame:
-    """A table of another library."""
+    """A table of polars, as far as it counts here."""
+
+    __module__ = "polars.dataframe.frame"
 
     def __init__(self, X):
         self.X, self.shape, self.columns = X, X.shape, [*map(str, range(X.shape[1]))]
@@ -1021,7 +1025,7 @@ class DataFrame:
 
 def test_tables_of_other_libraries(quick, beats):
     X, y = beats
-    with pytest.raises(TypeError, match="'X' must be an array, or a DataFrame .* of pandas"):
+    with pytest.raises(TypeError, match="'X' must be an array, .* Got one of polars; call its"):
         quick().fit_resample(DataFrame(X), y)
     table = pa.table({f"t{i}": X[:, i] for i in range(X.shape[1])})
     expected = quick().fit(X, y).sample(5)[0]
@@ -1035,25 +1039,9 @@ def test_weights_are_chosen_in_one_way(quick, beats):
         quick(callbacks=[stop]).fit(*beats)
 
 
-class Count(Callback):
-    n = 0
-
-    def on_epoch_end(self, net, **kwargs):
-        self.n += 1
-
-
-def test_nets_side_by_side_have_callbacks_of_their_own(quick, beats):
-    count = Count()
-    sampler = quick(conditioning="per_class", n_jobs=2, callbacks=[count])
-    with parallel_config("threading"):
-        sampler.fit(*beats)
-    assert count.n == 0
-    assert [dict(net.callbacks_)["Count"].n for net in sampler.net_.values()] == [2, 2, 2]
-
-
 def test_workers_are_heard_where_training_diverges(quick, beats):
     sampler = quick(conditioning="per_class", n_jobs=2, max_epochs=20, validation_fraction=0)
     sampler.fit(*beats).set_params(warm_start=True, lr=1e6)
-    with pytest.warns(UserWarning, match="Training diverged at iteration") as record:
+    with pytest.warns(UserWarning, match="Training of class '[FNV]' diverged") as record:
         sampler.fit(*beats)
-    assert len(record) == 3
+    assert sum("diverged" in str(warning.message) for warning in record) == 3

@@ -548,3 +548,8 @@ def test_the_best_of_many_rounds_in_the_order_drawn(rng):
     best = np.argsort(-votes[others], kind="stable")[: 5000 - n_right]
     assert 0 < n_right < 5000
     np.testing.assert_array_equal(rows[n_right:], X[others][best])
+
+
+def test_zeros_of_both_signs_are_equal():
+    X = np.array([[0.0, 1.0], [-0.0, 1.0], [1.0, 1.0]])
+    assert find_distinct(X, np.zeros(3)).tolist() == [0, 2]

@@ -370,7 +370,7 @@ def test_hostile_files_are_refused_at_once(path, name):
         {"center": torch.zeros(7, 1)},
         {"center": torch.full((1, 1), torch.inf)},
         {"scale": torch.full((1, 1), torch.nan)},
-        {"scale": torch.zeros(1, 1)},
+        {"scale": torch.full((1, 1), -1.0)},
         {"few0": torch.zeros(5, 1, 63)},
         {"net0.rng_": torch.zeros(3, dtype=torch.uint8)},
         {"net0.optimizer_.x.step": torch.zeros(1)},

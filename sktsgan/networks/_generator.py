@@ -150,8 +150,7 @@ class LSTMGenerator(nn.Module):
     def _only_draws(self, z):
         """Whether no gradient is wanted, and :meth:`_draw` knows the layers and is quicker."""
         is_quicker = z.device.type == "cpu" and len(z) >= _MANY and self.lstm.num_layers == 1
-        is_plain = not torch.is_grad_enabled() and not torch.is_autocast_enabled("cpu")
-        return is_quicker and is_plain and is_as_built(self, LSTMGenerator)
+        return is_quicker and not torch.is_grad_enabled() and is_as_built(self, LSTMGenerator)
 
     def _draw(self, shared, noise):
         """Do what :meth:`forward` does from there on, for many signals and without gradients.

@@ -11,10 +11,10 @@ def as_built(network):
 
     Returns
     -------
-    list of str
-        One for each child.
+    list of tuple of type and str
+        One for each layer, those within others too.
     """
-    return [repr(layer) for layer in network.children()]
+    return [(type(layer), repr(layer)) for layer in network.modules()][1:]
 
 
 def is_as_built(network, kind):
