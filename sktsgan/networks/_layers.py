@@ -14,7 +14,7 @@ def as_built(network):
     list of tuple of type and str
         One for each layer, those within others too.
     """
-    return [(type(layer), repr(layer)) for layer in network.modules()][1:]
+    return [(type(layer), layer.extra_repr()) for layer in network.modules()][1:]
 
 
 def is_as_built(network, kind):
