@@ -1040,8 +1040,8 @@ def test_weights_are_chosen_in_one_way(quick, beats):
 
 
 def test_workers_are_heard_where_training_diverges(quick, beats):
-    sampler = quick(conditioning="per_class", n_jobs=2, max_epochs=20, validation_fraction=0)
-    sampler.fit(*beats).set_params(warm_start=True, lr=1e6)
+    sampler = quick(conditioning="per_class", n_jobs=2, validation_fraction=0).fit(*beats)
+    sampler.set_params(warm_start=True, max_epochs=20, lr=1e6)
     with pytest.warns(UserWarning, match="Training of class '[FNV]' diverged") as record:
         sampler.fit(*beats)
     assert sum("diverged" in str(warning.message) for warning in record) == 3
