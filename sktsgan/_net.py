@@ -606,7 +606,7 @@ class AdversarialNet(NeuralNet):
     @staticmethod
     def _twice(network):
         """Choose how a network is called twice: one that is the user's own may keep a state."""
-        is_known = any(is_as_built(network, kind) for kind in (LSTMGenerator, ConvDiscriminator))
+        is_known = is_as_built(network, LSTMGenerator, ConvDiscriminator)
         return side_by_side if is_known else one_by_one
 
     def _update_discriminator(self, X_real, X_fake, y, penalty_weight):

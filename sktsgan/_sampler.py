@@ -606,11 +606,11 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
             classes = np.unique(check_labels(classes))
             if not len(classes):
                 raise ValueError("'classes' must hold all labels that will ever come. Got none.")
-        if go_on and classes is not None and not np.array_equal(classes, self.classes_):
-            raise ValueError(
-                f"'classes' must be those of the first call, {self.classes_.tolist()}. "
-                f"Got {classes.tolist()}."
-            )
+            if go_on and not np.array_equal(classes, self.classes_):
+                raise ValueError(
+                    f"'classes' must be those of the first call, {self.classes_.tolist()}. "
+                    f"Got {classes.tolist()}."
+                )
         with self._kept_on_failure():
             X, y, _ = self._check_X_y(X, y, reset=not go_on)
             self._train(X, y, self._start_rng(), classes=classes, go_on=go_on, accumulate=True)

@@ -17,8 +17,8 @@ def as_built(network):
     return [(type(layer), layer.extra_repr()) for layer in network.modules()][1:]
 
 
-def is_as_built(network, kind):
-    """Say whether a network is just of one kind, with the layers it was built with and no hooks.
+def is_as_built(network, *kinds):
+    """Say whether a network is of the kinds, with the layers it was built with and no hooks.
 
     Where it is, its forward pass is known: it draws nothing at random and keeps no state.
 
@@ -26,8 +26,8 @@ def is_as_built(network, kind):
     ----------
     network : torch.nn.Module
         The network.
-    kind : type
-        :class:`LSTMGenerator` or :class:`ConvDiscriminator`, which note their layers as
+    *kinds : types
+        Of :class:`LSTMGenerator` and :class:`ConvDiscriminator`, which note their layers as
         ``built``.
 
     Returns
@@ -35,6 +35,6 @@ def is_as_built(network, kind):
     bool
         Whether it is.
     """
-    if type(network) is not kind or as_built(network) != getattr(network, "built", None):
+    if type(network) not in kinds or as_built(network) != getattr(network, "built", None):
         return False
     return not any(part._forward_pre_hooks or part._forward_hooks for part in network.modules())
