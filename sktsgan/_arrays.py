@@ -145,19 +145,8 @@ def _map_of(X):
     return X if getattr(X, "_mmap", None) is not None else None
 
 
-def is_chunked(X):
-    """Say whether rows are a Dask, Zarr or HDF5 array, which is read a chunk at a time.
-
-    Parameters
-    ----------
-    X : array-like
-        Rows as they were given.
-
-    Returns
-    -------
-    bool
-        Whether they are.
-    """
+def _is_chunked(X):
+    """Say whether rows are a Dask, Zarr or HDF5 array, which is read a chunk at a time."""
     return all(hasattr(X, name) for name in ("chunks", "shape", "dtype"))
 
 
@@ -185,7 +174,7 @@ def mapped(X):
     """
     if isinstance(X, np.ma.MaskedArray) and np.ma.is_masked(X):
         return np.ma.filled(X.astype(np.float64), np.nan)
-    if not is_chunked(X):
+    if not _is_chunked(X):
         return X
     if np.isnan(X.shape).any():  # Dask's way of saying so
         raise ValueError(
@@ -219,7 +208,7 @@ def in_memory(y):
     array-like
         An array where `y` is chunked, else `y`.
     """
-    return np.asarray(y[:]) if is_chunked(y) else y
+    return np.asarray(y[:]) if _is_chunked(y) else y
 
 
 def _edges_of_chunks(X):

@@ -508,11 +508,10 @@ class AdversarialNet(NeuralNet):
             If they are of other networks.
         """
         try:
-            for name in self._networks:
-                getattr(self, name).load_state_dict(_part(tensors, name))
+            self.restore({name: part_of(tensors, name) for name in self._networks})
             for name in self._both_optimizers:
                 optimizer, states = getattr(self, name), {}
-                for key, value in _part(tensors, name).items():
+                for key, value in part_of(tensors, name).items():
                     index, what = key.split(".")
                     states.setdefault(int(index), {})[what] = value
                 groups = optimizer.state_dict()["param_groups"]
@@ -576,7 +575,7 @@ class AdversarialNet(NeuralNet):
             self.load_tensors(tensors)
             self.rng_.set_state(tensors[f"streams.{self.processes.rank}"])
             self.set_description(description)
-            self.best_.resumed = description["kept"], _part(tensors, "kept")
+            self.best_.resumed = description["kept"], part_of(tensors, "kept")
         self._reset_lr()
 
     def _reset_lr(self):
@@ -590,7 +589,7 @@ class AdversarialNet(NeuralNet):
         for name, build in (("module_", self.module), ("discriminator_", self.discriminator)):
             with torch.device("meta"):
                 expected = {key: value.shape for key, value in build().state_dict().items()}
-            if expected != {key: value.shape for key, value in _part(tensors, name).items()}:
+            if expected != {key: value.shape for key, value in part_of(tensors, name).items()}:
                 raise ValueError("The weights must be of the sizes that the parameters say.")
 
     _both_optimizers = ("optimizer_", "discriminator_optimizer_")
@@ -725,8 +724,21 @@ def _as_json(value):
     return value.tolist() if hasattr(value, "tolist") else str(value)
 
 
-def _part(tensors, name):
-    """Choose the tensors of one network or optimizer."""
+def part_of(tensors, name):
+    """Choose the tensors of one network or optimizer.
+
+    Parameters
+    ----------
+    tensors : dict of str to Tensor
+        Of several.
+    name : str
+        Its name, with which theirs begin.
+
+    Returns
+    -------
+    dict of str to Tensor
+        Its own, by the rest of their names.
+    """
     prefix = f"{name}."
     return {
         key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)
@@ -751,14 +763,12 @@ class BestByMMD(Callback):
         finite losses are kept.
     patience : int or None
         Epochs without improvement after which training stops.
-    resumed : tuple of dict and dict of str to Tensor, default=None
-        What :meth:`state` gave in a training that goes on here.
     """
 
-    def __init__(self, held_out, patience=None, resumed=None):
+    def __init__(self, held_out, patience=None):
         self.held_out = held_out
         self.patience = patience
-        self.resumed = resumed
+        self.resumed = None  # what `state` gave in a training that goes on here
 
     def on_train_begin(self, net, **kwargs):
         """Fix what every epoch is compared by: bandwidths and noise."""
@@ -831,8 +841,8 @@ class BestByMMD(Callback):
             self.best_score_, self.best_iter_ = numbers["score"], numbers["iter"]
             self.best_epoch_ = numbers["epoch"]
             self.noise_ = tensors["noise"].to(net.device)
-            best = _part(tensors, "best")
-            self.best_weights_ = {n: _part(best, n) for n in net._networks} if best else None
+            best = part_of(tensors, "best")
+            self.best_weights_ = {n: part_of(best, n) for n in net._networks} if best else None
             for name, weights in (self.best_weights_ or {}).items():
                 if weights.keys() != getattr(net, name).state_dict().keys():
                     raise ValueError(f"the best weights of {name}")
@@ -900,15 +910,10 @@ class Checkpoint(Callback):
 class Progress(Callback):
     """A bar over all iterations, with the losses and the held-out MMD beside it."""
 
-    def on_train_begin(self, net, **kwargs):
+    def on_train_begin(self, net, X=None, **kwargs):
         """Start the bar."""
-        self.bar_ = None
-
-    def on_epoch_begin(self, net, dataset_train=None, **kwargs):
-        """Start the bar where the number of iterations is known."""
-        if self.bar_ is None:
-            n_batches = len(net.get_iterator(dataset_train, training=True))
-            self.bar_ = tqdm(total=n_batches * net.max_epochs, desc="StaGAN", unit="it")
+        n_batches = len(net.get_iterator(X, training=True))
+        self.bar_ = tqdm(total=n_batches * net.max_epochs, desc="StaGAN", unit="it")
 
     def on_batch_end(self, net, **kwargs):
         """Move the bar."""
@@ -922,6 +927,5 @@ class Progress(Callback):
 
     def on_train_end(self, net, **kwargs):
         """Close the bar."""
-        if self.bar_ is not None:
-            self.bar_.close()
-            self.bar_ = None
+        self.bar_.close()
+        self.bar_ = None

@@ -540,7 +540,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         with self._kept_on_failure():
             X, y, _ = self._check_X_y(X, y)
             self._set_strategy(y)
-            self._train(X, y, self._start_rng(), go_on=self._goes_on())
+            self._train(X, y, self._start_rng())
             if self._is_private:  # it tells how many rows each class has
                 self.sampling_strategy_ = {}
         return self
@@ -568,8 +568,8 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         """Return one source of randomness for all processes, which a checkpoint may wind back."""
         return Processes.joined().of_first(_own_rng(self.random_state))
 
-    def _goes_on(self):
-        return self.warm_start and hasattr(self, "net_")
+    def _goes_on(self, accumulate=False):
+        return hasattr(self, "net_") and (accumulate or self.warm_start)
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, classes=None):
@@ -600,7 +600,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
             channel that was constant is so no more, or `X` is not finite.
         """
         X, y = _as_they_came(X, y)
-        go_on = hasattr(self, "net_")
+        go_on = self._goes_on(accumulate=True)
         if classes is not None:
             classes = list(classes) if isinstance(classes, set | frozenset) else classes
             classes = np.unique(check_labels(classes))
@@ -613,7 +613,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
                 )
         with self._kept_on_failure():
             X, y, _ = self._check_X_y(X, y, reset=not go_on)
-            self._train(X, y, self._start_rng(), classes=classes, go_on=go_on, accumulate=True)
+            self._train(X, y, self._start_rng(), classes=classes, accumulate=True)
             try:
                 self._set_strategy(np.repeat(self.classes_, self._counts))
             except ValueError:  # one class as yet, or more rows than were to be made
@@ -669,7 +669,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
             check_whole("n_samples", n_samples)
             labels = given = None
         else:
-            labels = self._check_labels(y)
+            labels = self._places_of(y)
             n_samples, given = len(labels), self.classes_[labels]
         if chunks is not None:
             check_whole("chunks", chunks)
@@ -724,7 +724,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
     def _fit_resample(self, X, y):
         self.sampling_strategy_ = _whole_numbers(self.sampling_strategy_)
         rng = self._start_rng()
-        self._train(X, y, rng, go_on=self._goes_on())
+        self._train(X, y, rng)
         labels = np.searchsorted(self.classes_, y)
         X_parts, y_parts = [X], [y]
         with fixed_order():
@@ -740,14 +740,14 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
                     n_replicates, *n_new = self._share_out(index, n_rows)
                     own = np.flatnonzero(labels == index)
                     X_parts.append(X[rng.choice(own, n_replicates)])
-                    X_parts.append(self._new_rows(index, *n_new, *lenders, rng))
+                    X_parts += self._new_rows(index, *n_new, *lenders, rng)
         X_resampled, y_resampled = np.concatenate(X_parts), np.concatenate(y_parts)
         self.synthetic_mask_ = np.arange(len(y_resampled)) >= len(y)
         return X_resampled, y_resampled
 
     def _build_lenders(self, X, labels, rng):
         """Prepare what real rows give: votes, variation, fine detail, padding and scale."""
-        rows = self._scaled(X).reshape(len(X), -1)
+        rows = self._scaled(X)
         places = find_distinct(rows, labels)
         rows, labels = rows[places], labels[places]
         largest = np.bincount(labels).argmax()
@@ -801,7 +801,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
                 signals = preparation.give(signals, like)
             return self._as_given(signals)
 
-        parts = [
+        return [
             self._select(lambda n, make=make: finish(make(n)), n_rows, index, judge, rng, advice)
             for make, n_rows, advice in (
                 (interpolate, n_interpolated, ("weighted sums", "Look at the labels")),
@@ -809,14 +809,13 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
             )
             if n_rows
         ]
-        return np.concatenate(parts or [np.empty((0, *self._row_shape), self._dtype)])
 
     def _select(self, draw, n_rows, index, judge, rng, advice):
         """Choose among drawn rows, which are judged as they will be given out."""
         power = None if index in self._few_rows else _VOTE_POWERS.get(self.selection)
         rows, n_right, n_copies = select_rows(
             draw,
-            lambda X: judge.judge(self._scaled(X).reshape(len(X), -1), index),
+            lambda X: judge.judge(self._scaled(X), index),
             n_rows,
             judge.copy_distance(index),
             power,
@@ -913,7 +912,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
                 f"Got {channels!r}."
             )
 
-    def _check_labels(self, y):
+    def _places_of(self, y):
         y = np.asarray(y)
         if y.ndim != 1 or not len(y):
             raise ValueError(f"'y' must be a list of labels, one for each row. Got {y.shape}.")
@@ -929,8 +928,9 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
             )
         return np.searchsorted(self.classes_, y)
 
-    def _train(self, X, y, rng, *, classes=None, go_on=False, accumulate=False):
+    def _train(self, X, y, rng, *, classes=None, accumulate=False):
         """Learn all classes that have enough rows; keep the rows of those that have not."""
+        go_on = self._goes_on(accumulate)
         device = check_device(self.device)
         self._check_numbers(accumulate)
         if go_on and hasattr(self, "epsilon_") and not self._is_private:
@@ -969,7 +969,6 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
             (group, np.intersect1d(group, learned))
             for group in self._groups(learned, later=accumulate or self.warm_start)
         ]
-        groups = [(group, own) for group, own in groups if len(own)]
         trainings = [
             self._prepare(signals, labels, group, own, device, rng) for group, own in groups
         ]
@@ -1010,7 +1009,8 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         fixed = {name: getattr(self, name) for name in self._fixed}
         channels = tuple(self.discriminator_channels)
         betas = tuple(float(beta) for beta in self.betas)  # torch takes no whole numbers
-        return fixed | {"betas": betas, "discriminator_channels": channels}
+        bounds = None if self.dp_bounds is None else tuple(self.dp_bounds)
+        return fixed | {"betas": betas, "discriminator_channels": channels, "dp_bounds": bounds}
 
     def _check_built_with(self):
         for name, value in self._fixed_parameters().items():
@@ -1057,9 +1057,9 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         return [np.arange(len(self.classes_)) if later else learned]
 
     def _prepare(self, signals, labels, group, own, device, rng):
-        """Return a net for the classes in `group` and what it learns from, rows of some of them."""
+        """Return a net for the classes in `group`, rows of `own` ones, and what was saved of it."""
         processes = Processes.joined()
-        path, run, saved = self._find_checkpoint(signals, labels, own, rng, processes)
+        path, run, saved = self._open_checkpoint(signals, labels, own, rng, processes)
         held_out = self._hold_out(labels, own, rng)
         net = next((self._nets[label] for label in group.tolist() if label in self._nets), None)
         if net is None:
@@ -1211,9 +1211,8 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
             alignment = self._alignment()
             between = interpolate_rows(X, len(rows), rng, alignment, *alignment.nearest(X))
             signals[rows] = self._unflattened(jittered(between, rng))
-        nets = {id(net): net for net in self._nets.values()}
-        for key, net in nets.items():
-            own = [index for index, other in self._nets.items() if id(other) == key]
+        for net in dict.fromkeys(self._nets.values()):
+            own = [index for index, other in self._nets.items() if other is net]
             rows = np.flatnonzero(np.isin(labels, own))
             if len(rows):
                 noise = torch.Generator().manual_seed(int(rng.randint(2**31 - 1)))
@@ -1222,7 +1221,8 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         return signals
 
     def _scaled(self, X):
-        return self._scaler.scaled(as_signals(X, self.n_channels))
+        """Scale rows as they come, each as one line."""
+        return self._scaler.scaled(as_signals(X, self.n_channels)).reshape(len(X), -1)
 
     def _as_given(self, signals):
         """Give signals the shape and type of the training rows."""

@@ -11,7 +11,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from sktsgan import _store
-from sktsgan._net import BestByMMD, check_device
+from sktsgan._net import BestByMMD, check_device, part_of
 from sktsgan._processes import Processes
 from sktsgan._signals import SignalScaler
 from sktsgan._threads import seeded
@@ -38,8 +38,8 @@ _NOT_OF_THE_TRAINING = (
 )
 
 
-class _NotGivenError(Exception):
-    """A parameter that no file holds was not given."""
+class _CallerError(Exception):
+    """What the caller has to change, where the file is as it should be."""
 
 
 def _are_whole(types):
@@ -95,11 +95,10 @@ class SavingMixin:
         self._check_numbers()
         if not Processes.is_first():
             return
-        nets = {id(net): net for net in self._nets.values()}
-        places = {key: str(i) for i, key in enumerate(nets)}
+        places = {net: str(i) for i, net in enumerate(dict.fromkeys(self._nets.values()))}
         tensors = {
-            f"net{places[key]}.{name}": value
-            for key, net in nets.items()
+            f"net{place}.{name}": value
+            for net, place in places.items()
             for name, value in net.tensors().items()
         }
         tensors |= {f"few{i}": torch.from_numpy(X) for i, X in self._few_rows.items()}
@@ -118,8 +117,8 @@ class SavingMixin:
             "sampling_strategy": dict(self.sampling_strategy_),
             "n_features_in": self.n_features_in_,
             "feature_names_in": getattr(self, "feature_names_in_", None),
-            "nets": {int(label): places[id(net)] for label, net in self._nets.items()},
-            "states": {places[key]: net.description() for key, net in nets.items()},
+            "nets": {int(label): places[net] for label, net in self._nets.items()},
+            "states": {place: net.description() for net, place in places.items()},
         }
         _store.write(path, manifest, tensors)
 
@@ -159,7 +158,7 @@ class SavingMixin:
         manifest, tensors = _store.read(path)
         try:
             return cls._restored(manifest, tensors, custom)
-        except _NotGivenError as error:
+        except _CallerError as error:
             raise ValueError(str(error)) from None
         except _store.UNREADABLE as error:
             raise ValueError(
@@ -172,7 +171,7 @@ class SavingMixin:
         parameters = manifest["parameters"] | _NOT_KEPT | custom
         for name, value in parameters.items():
             if isinstance(value, _store.Custom):
-                raise _NotGivenError(
+                raise _CallerError(
                     f"'{name}' must be given to 'load', as it was code ({value.name}) when the "
                     f"sampler was saved; no file holds that."
                 )
@@ -180,7 +179,7 @@ class SavingMixin:
             saved, given = manifest["parameters"][name], custom[name]
             given = tuple(given) if isinstance(given, list) else given
             if not isinstance(saved, _store.Custom) and given != saved:
-                raise _NotGivenError(
+                raise _CallerError(
                     f"'{name}' must be that of the saved sampler, {saved!r}. Got {custom[name]!r}."
                 )
         sampler = cls(**parameters)
@@ -193,7 +192,6 @@ class SavingMixin:
 
     def _set_description(self, manifest, tensors):
         """Set what is known of the rows; each size in it has its counterpart in the tensors."""
-        manifest = {"whole": None} | manifest  # which files of earlier versions do not have
         kinds = {"classes": np.ndarray, "dtype": np.dtype, "sampling_strategy": dict}
         kinds |= {"n_features_in": int, "feature_names_in": np.ndarray | None, "nets": dict}
         kinds |= {"whole": np.ndarray | None}
@@ -247,16 +245,12 @@ class SavingMixin:
         try:
             nets, device = {}, check_device(self.device)
         except ValueError as error:
-            raise _NotGivenError(
+            raise _CallerError(
                 f"'device' must be one that is there. Got {self.device!r}; call "
                 "load(path, device='auto')."
             ) from error
         for place, description in manifest["states"].items():
-            own = {
-                name.removeprefix(f"net{place}."): value
-                for name, value in tensors.items()
-                if name.startswith(f"net{place}.")
-            }
+            own = part_of(tensors, f"net{place}")
             group = np.array(description["classes"])
             owners = [label for label, other in manifest["nets"].items() if other == place]
             known = np.intersect1d(group, np.arange(len(self.classes_)))
@@ -273,7 +267,7 @@ class SavingMixin:
             nets[place] = net
         return {label: nets[place] for label, place in manifest["nets"].items()}
 
-    def _find_checkpoint(self, signals, labels, own, rng, processes):
+    def _open_checkpoint(self, signals, labels, own, rng, processes):
         """Return a checkpoint's path, the run, and what was saved, as whose run `rng` is set."""
         if self.checkpoint is None:
             return None, None, None
@@ -326,12 +320,5 @@ class SavingMixin:
         """Name what a run differs in from the one before."""
         old, new = before["parameters"], now["parameters"]
         different = [f"'{name}'" for name in new if old.get(name) != new[name]]
-        return different + [
-            f"the {what}"
-            for name, what in (
-                ("rows", "rows"),
-                ("labels", "labels"),
-                ("processes", "number of processes"),
-            )
-            if before.get(name, 1) != now[name]
-        ]
+        names = {"rows": "rows", "labels": "labels", "processes": "number of processes"}
+        return different + [f"the {names[name]}" for name in names if before[name] != now[name]]

@@ -1,6 +1,7 @@
 """Shapes and scaling of signals: (n_samples, n_channels, n_timepoints) inside, always."""
 
 import numbers
+import reprlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -252,15 +253,15 @@ def check_whole(name, value, least=1):
         raise ValueError(f"'{name}' must be a whole number of at least {least}. Got {value!r}.")
 
 
-def check_frequency(value, name):
+def check_frequency(name, value):
     """Return a sampling frequency, or say that it is none.
 
     Parameters
     ----------
-    value : float
-        In Hz.
     name : str
         The argument's name.
+    value : float
+        In Hz.
 
     Returns
     -------
@@ -300,7 +301,7 @@ def numbers_of(name, values):
     try:
         return np.asarray(values, dtype=float)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"'{name}' must be a sequence of numbers. Got {values!r}.") from error
+        raise ValueError(f"'{name}' must hold numbers. Got {reprlib.repr(values)}.") from error
 
 
 def plain(label):

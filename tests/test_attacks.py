@@ -255,6 +255,7 @@ LABELS = np.arange(10) % 2
             "'groups_non_members' must have at least 2 groups",
         ),
         (lambda: train_shadows(SMOTE(), GOOD, LABELS[:3]), "'y' must be one for each row of X"),
+        (lambda: train_shadows(SMOTE(), GOOD, [None] + 9 * ["a"]), "It is missing in row 0"),
         (lambda: train_shadows(SMOTE(), GOOD, LABELS, n_shadows=0), "'n_shadows' must be"),
         (lambda: train_shadows(SMOTE(), GOOD, LABELS, n_shadows=1.5), "'n_shadows' must be"),
         (
@@ -276,10 +277,7 @@ def test_a_sampler_that_drops_rows_is_refused(beats):
 def test_intervals_are_of_95_percent(sets):
     fresh = sets[2]
     is_member = np.arange(100) < 50
-    weights = [
-        _attacks._bootstrap_weights(np.arange(100), is_member, np.random.RandomState(i))
-        for i in range(40)
-    ]
+    weights = _attacks._bootstrap_weights(np.arange(100), is_member, 40, np.random.RandomState(0))
     scores = np.concatenate([fresh[:50, 0] + 0.5, fresh[50:100, 0]])
     row = _attacks._judge(is_member, scores, weights)
     draws = [_attacks._figures(is_member, scores, own)["auc"] for own in weights]

@@ -375,7 +375,7 @@ def test_membership_inference_by_group(rng):
 
 
 def test_evaluate_sampler(trained, beats):
-    X, y = beats
+    X, y = (part[::2] for part in beats)
     table = evaluate_sampler(
         trained, X[::2], y[::2], X_train=X[1::2], y_train=y[1::2], n_permutations=99
     )
@@ -537,11 +537,11 @@ def test_numbers_and_labels_that_cannot_be(beats, call, message):
 def test_evaluate_sampler_in_a_pipeline(quick, beats):
     X, y = beats
     model = Pipeline([("scale", StandardScaler()), ("gan", quick())]).fit(X, y)
-    table = evaluate_sampler(model, X, y, X_train=X, y_train=y, n_permutations=9)
-    scaled = StandardScaler().fit_transform(X)
-    expected = evaluate_sampler(
-        model["gan"], scaled, y, X_train=scaled, y_train=y, n_permutations=9
-    )
+    options = {"X_train": X[1::4], "y_train": y[1::4], "n_permutations": 9}
+    table = evaluate_sampler(model, X[::4], y[::4], **options)
+    scaled = model["scale"].transform(X)
+    options["X_train"] = scaled[1::4]
+    expected = evaluate_sampler(model["gan"], scaled[::4], y[::4], **options)
     pd.testing.assert_frame_equal(table, expected)
     frame = pd.DataFrame(X).add_prefix("t")
     sampler = quick().fit(frame, y)

@@ -159,9 +159,8 @@ def test_one_dies_the_others_end_and_a_restart_goes_on(tmp_path):
     assert (tmp_path / "broken" / "all.safetensors").exists()
     assert not (tmp_path / "broken.sampler").exists()
 
-    for what in ("restarts", "whole"):
-        done = torchrun(2, what, tmp_path)
-        assert not done.returncode, done.stderr
+    done = torchrun(2, "restarts", tmp_path)
+    assert not done.returncode, done.stderr
     restarted, whole = (
         StaGANSampler.load(tmp_path / f"{name}.sampler") for name in ("broken", "whole")
     )

@@ -61,6 +61,7 @@ def test_no_peaks():
     [
         ({"signal": np.zeros((2, 2, 2))}, "'signal' must be of shape .* Got"),
         ({"signal": [0.0, np.nan]}, "'signal' must be finite"),
+        ({"signal": [[0.0, 1.0], [2.0]]}, "'signal' must hold numbers. Got"),
         ({"peaks": [1.5]}, "'peaks' must be a list of whole numbers"),
         ({"peaks": [[1]]}, "'peaks' must be a list of whole numbers"),
         ({"peaks": [4, 500]}, "'peaks' must lie between 0 and 499.* Got 500"),
@@ -72,7 +73,7 @@ def test_no_peaks():
         ({"window": (0, 0.001)}, "'window' must be two lengths"),
         ({"window": (np.inf, 0.3)}, "'window' must be two lengths"),
         ({"window": 0.3}, "'window' must be two lengths"),
-        ({"window": ("a", "b")}, "'window' must be a sequence of numbers. Got"),
+        ({"window": ("a", "b")}, "'window' must hold numbers. Got"),
     ],
 )
 def test_bad_input(arguments, message):

@@ -138,9 +138,11 @@ def test_bad_amplitudes(amplitude):
         make_sines(amplitude=amplitude)
 
 
-@pytest.mark.parametrize("bands", [(), (1, 2), ((3, 1),), ((-1, 1),), ((100, 200),)])
+@pytest.mark.parametrize(
+    "bands", [(), (1, 2), ((3, 1),), ((-1, 1),), ((100, 200),), "ab", ((1,), (2, 3))]
+)
 def test_bad_bands(bands):
-    with pytest.raises(ValueError, match="'bands' must be pairs .* Got"):
+    with pytest.raises(ValueError, match="'bands' must (be pairs|hold numbers).* Got"):
         make_sines(bands=bands)
 
 

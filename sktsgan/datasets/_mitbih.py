@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-import tempfile
+import secrets
 import urllib.request
 from functools import cache
 from http.client import HTTPException
@@ -10,6 +10,7 @@ from importlib import resources
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from sklearn.utils import Bunch
 
 from sktsgan._extras import import_extra
@@ -21,54 +22,16 @@ _TIMEOUT = 30  # seconds without an answer
 _SIZE_LIMIT = 4 * 2**20  # bytes; the largest published file has 1,950,000
 
 # Inter-patient halves of de Chazal et al., IEEE Trans. Biomed. Eng. 51(7):1196-1206 (2004).
+# fmt: off
 _DS1 = [
-    "101",
-    "106",
-    "108",
-    "109",
-    "112",
-    "114",
-    "115",
-    "116",
-    "118",
-    "119",
-    "122",
-    "124",
-    "201",
-    "203",
-    "205",
-    "207",
-    "208",
-    "209",
-    "215",
-    "220",
-    "223",
-    "230",
+    "101", "106", "108", "109", "112", "114", "115", "116", "118", "119", "122",
+    "124", "201", "203", "205", "207", "208", "209", "215", "220", "223", "230",
 ]
 _DS2 = [
-    "100",
-    "103",
-    "105",
-    "111",
-    "113",
-    "117",
-    "121",
-    "123",
-    "200",
-    "202",
-    "210",
-    "212",
-    "213",
-    "214",
-    "219",
-    "221",
-    "222",
-    "228",
-    "231",
-    "232",
-    "233",
-    "234",
+    "100", "103", "105", "111", "113", "117", "121", "123", "200", "202", "210",
+    "212", "213", "214", "219", "221", "222", "228", "231", "232", "233", "234",
 ]
+# fmt: on
 _PACED = ["102", "104", "107", "217"]
 _SUBSETS = {"all": sorted(_DS1 + _DS2 + _PACED), "DS1": _DS1, "DS2": _DS2}
 
@@ -198,7 +161,7 @@ def fetch_mitbih(
         raise ValueError(f"'n_leads' must be 1 or 2. Got {n_leads!r}.")
     if as_frame and n_leads != 1:
         raise ValueError("'as_frame' must be False with 'n_leads=2'. Got True.")
-    fs = check_frequency(fs, "fs")
+    fs = check_frequency("fs", fs)
     before, _ = check_window(window, fs)
     records = _check_records(subset, paced)
     import_extra("wfdb", "ecg", "fetch_mitbih")  # before anything is downloaded
@@ -214,16 +177,10 @@ def fetch_mitbih(
         DESCR=_DESCR,
     )
     if as_frame:
-        _use_frames(bunch)
+        bunch.data = pd.DataFrame(bunch.data, columns=bunch.feature_names)
+        bunch.target = pd.Series(bunch.target, name="target")
+        bunch.frame = bunch.data.assign(target=bunch.target)
     return (bunch.data, bunch.target) if return_X_y else bunch
-
-
-def _use_frames(bunch):
-    import pandas as pd
-
-    bunch.data = pd.DataFrame(bunch.data, columns=bunch.feature_names)
-    bunch.target = pd.Series(bunch.target, name="target")
-    bunch.frame = bunch.data.assign(target=bunch.target)
 
 
 def _check_records(subset, paced):
@@ -299,14 +256,13 @@ def _download(name, folder):
         ) from error
     _check_content(name, url, content)
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=folder, suffix=".part", delete=False) as part:
-        try:
-            part.write(content)
-            part.close()
-            Path(part.name).replace(folder / name)
-        except BaseException:
-            Path(part.name).unlink()
-            raise
+    part = folder / f"{name}.{secrets.token_hex(4)}.part"
+    try:
+        part.write_bytes(content)
+        part.replace(folder / name)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
 
 
 def _check_content(name, source, content):

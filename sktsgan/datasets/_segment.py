@@ -54,7 +54,7 @@ def segment_beats(signal, peaks, *, fs, target_fs=None, window=(0.3, 0.41)):
     >>> beats.shape, kept
     ((2, 128), array([1, 2]))
     """
-    signal = np.asarray(signal, dtype=np.float64)
+    signal = numbers_of("signal", signal)
     if signal.ndim not in (1, 2):
         raise ValueError(
             "'signal' must be of shape (n_samples,) or (n_channels, n_samples). "
@@ -63,8 +63,8 @@ def segment_beats(signal, peaks, *, fs, target_fs=None, window=(0.3, 0.41)):
     if not np.isfinite(signal).all():
         raise ValueError("'signal' must be finite. Got NaN or infinity; cut such parts out.")
     peaks = _check_peaks(peaks, signal.shape)
-    fs = check_frequency(fs, "fs")
-    target_fs = fs if target_fs is None else check_frequency(target_fs, "target_fs")
+    fs = check_frequency("fs", fs)
+    target_fs = fs if target_fs is None else check_frequency("target_fs", target_fs)
     before, after = check_window(window, target_fs)
     ratio = Fraction(target_fs / fs).limit_denominator(10_000)
     if ratio != 1:

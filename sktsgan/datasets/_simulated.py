@@ -132,7 +132,7 @@ def make_heartbeats(
         ("n_channels", n_channels, 1),
     ):
         check_whole(name, value, least)
-    check_frequency(fs, "fs")
+    check_frequency("fs", fs)
     for name, value in (("before", before), ("noise", noise)):
         if not (isinstance(value, numbers.Real) and 0 <= value < np.inf):
             raise ValueError(f"'{name}' must be a number of at least 0. Got {value!r}.")
@@ -201,7 +201,7 @@ def make_sines(
     >>> X.shape, int(y.sum())
     ((10, 128), 2)
     """
-    bands = np.asarray(bands, dtype=float)
+    bands = numbers_of("bands", bands)
     if bands.ndim != 2 or bands.shape[1] != 2 or not len(bands):
         raise ValueError(
             f"'bands' must be pairs of frequencies, one pair for each class. Got {bands.tolist()}."

@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sktsgan._signals import as_signals, check_whole
 from sktsgan.metrics._judges import centred, check_sides, distance_scores, memorization_ratio
-from sktsgan.metrics._rows import as_sampled, check_groups, check_rows
+from sktsgan.metrics._rows import as_sampled, check_groups, check_row_labels, check_rows
 
 # Rates of false positives at which an attack has to name members.
 _RATES = {"1%": 0.01, "0.1%": 0.001}
@@ -158,7 +158,7 @@ def privacy_report(
     if scores is not None:
         results["discriminator"] = _check_scores(scores, is_member)
     rng = check_random_state(random_state)
-    weights = [_bootstrap_weights(groups, is_member, rng) for _ in range(n_bootstraps)]
+    weights = _bootstrap_weights(groups, is_member, n_bootstraps, rng)
     attacks = {name: _judge(is_member, values, weights) for name, values in results.items()}
     ratio = memorization_ratio(X_members, X_synthetic, X_held_out=X_non_members, random_state=rng)
     closest = _closest(X_members, X_non_members, X_synthetic, n_closest)
@@ -216,7 +216,7 @@ def train_shadows(sampler, X, y, *, groups=None, n_shadows=4, random_state=0):
     [40, 40]
     """
     X = np.asarray(X)
-    y = check_groups(y, len(X), "X", "y")
+    y = check_row_labels(y, X, ("X", "y"))
     groups = None if groups is None else check_groups(groups, len(X), "X")
     check_whole("n_shadows", n_shadows)
     rng = check_random_state(random_state)
@@ -387,19 +387,21 @@ def _log_distances(X, X_synthetic):
     return np.log(distances / size + 1e-6)
 
 
-def _bootstrap_weights(groups, is_member, rng):
-    """Draw groups with replacement; return how often each row is in.
+def _bootstrap_weights(groups, is_member, n_bootstraps, rng):
+    """Draw groups with replacement, again and again; return how often each row is in.
 
     Groups of members and of non-members are drawn apart where they share none, else all together,
     again where one side would be empty.
     """
     sides = [np.unique(groups[is_member]), np.unique(groups[~is_member])]
     pools = [np.union1d(*sides)] if np.intersect1d(*sides).size else sides
-    while True:
+    weights = []
+    while len(weights) < n_bootstraps:
         drawn = np.concatenate([rng.choice(pool, len(pool)) for pool in pools])
         counts = np.bincount(drawn, minlength=groups.max() + 1)
         if all(counts[side].any() for side in sides):
-            return counts[groups]
+            weights.append(counts[groups])
+    return weights
 
 
 def _judge(is_member, scores, weights):

@@ -212,9 +212,9 @@ def permuted_discrepancies(
 
     Parameters
     ----------
-    X_real : ndarray of shape (n_real, ...)
+    X_real : ndarray of shape (n_real, n_features)
         Real rows.
-    X_synthetic : ndarray of shape (n_synthetic, ...)
+    X_synthetic : ndarray of shape (n_synthetic, n_features)
         Synthetic rows.
     n_permutations : int
         Number of permutations.
@@ -240,7 +240,7 @@ def permuted_discrepancies(
     bandwidth = _check_bandwidth(bandwidth, rows)
     is_real = np.arange(len(rows)) < len(X_real)
     labels = _permute(is_real, groups, n_permutations, rng)
-    return _permuted_discrepancies(_kernel_matrix(rows, bandwidth), labels).numpy()
+    return _discrepancies(_kernel_matrix(rows, bandwidth), labels).numpy()
 
 
 def median_bandwidth(X_real):
@@ -323,7 +323,8 @@ def _sum_of_kernel(X, Y, scaling):
     for i in range(0, len(X), _N_ROWS):
         rows = _prepare(X[i : i + _N_ROWS], *scaling)
         for j in range(i if within else 0, len(Y), _N_COLUMNS):
-            kernel = _first_kernel(rows, _prepare(Y[j : j + _N_COLUMNS], *scaling, flip=True))
+            columns = _prepare(Y[j : j + _N_COLUMNS], *scaling, flip=True)
+            kernel = _exponents(rows, columns).exp_()
             if within and j < i + _N_ROWS:  # the diagonal crosses this tile
                 kernel.triu_(i - j + 1)
             total += (2 if within else 1) * _sum_of_powers(kernel)
@@ -341,10 +342,6 @@ def _prepare(X, center, bandwidth, *, flip=False):
     ones = torch.ones_like(norms)
     rows = torch.cat([rows, *([ones, norms] if flip else [norms, ones])], dim=1)
     return rows if norms.min() < -_FAR else rows.float()
-
-
-def _first_kernel(rows, columns):
-    return _exponents(rows, columns).exp_()
 
 
 def _exponents(rows, columns):
@@ -399,7 +396,7 @@ def _permute(is_real, groups, n_permutations, rng):
     return np.stack(permuted, axis=1)[members]
 
 
-def _permuted_discrepancies(kernel, labels):
+def _discrepancies(kernel, labels):
     """Compute the unbiased MMD^2 for each column of labels, in matrix form."""
     if 2 * labels[:, 0].sum() > len(labels):  # what is left of large sums is precise for the larger
         labels = ~labels

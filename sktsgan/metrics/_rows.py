@@ -234,7 +234,7 @@ def as_sampled(estimator, X, y, names=("X", "y")):
 
 
 def as_tensor(X):
-    """Copy rows into a float64 tensor, on the device where they are.
+    """Return rows as a float64 tensor, on the device where they are.
 
     Parameters
     ----------

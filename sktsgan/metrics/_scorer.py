@@ -1,11 +1,10 @@
 """Scoring a fitted sampler by MMD, in cross-validation."""
 
-import numbers
-
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 
+from sktsgan._signals import check_whole
 from sktsgan.metrics._mmd import maximum_mean_discrepancy
 from sktsgan.metrics._rows import as_sampled
 
@@ -95,14 +94,8 @@ class MMDScorer(BaseEstimator):
         """
         if self.average not in ("macro", "weighted"):
             raise ValueError(f"'average' must be 'macro' or 'weighted'. Got {self.average!r}.")
-        if not (
-            self.n_samples is None
-            or (isinstance(self.n_samples, numbers.Integral) and self.n_samples >= 2)
-        ):
-            raise ValueError(
-                "'n_samples' must be a whole number of at least 2, or None. "
-                f"Got {self.n_samples!r}."
-            )
+        if self.n_samples is not None:
+            check_whole("n_samples", self.n_samples, 2)
         sampler, X, y = as_sampled(estimator, X, y)
         X = X.reshape(len(X), -1)
         rng = check_random_state(self.random_state)

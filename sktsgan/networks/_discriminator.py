@@ -79,9 +79,7 @@ class ConvDiscriminator(nn.Module):
         self.blocks = nn.Sequential(
             *(_block(n_in, n_out, kernel_size, downsample) for n_in, n_out in pairwise(widths))
         )
-        n_coarse = n_timepoints
-        for _ in channels:
-            n_coarse = (n_coarse + 1) // 2
+        n_coarse = -(-n_timepoints // 2 ** len(channels))
         n_features = 128
         self.features = nn.Linear(widths[-1] * n_coarse, n_features)
         self.minibatch = None

@@ -110,4 +110,5 @@ if __name__ == "__main__":
     if what == "step":
         step(folder)
     else:
-        run(folder, {"whole": None, "dies": True, "restarts": False}[what])
+        run(folder, dies=what == "dies")
+        run(folder, dies=None)
