@@ -14,11 +14,13 @@ from skorch.callbacks import Callback, EarlyStopping, PassthroughScoring
 from skorch.dataset import get_len
 from skorch.history import History
 from skorch.utils import TeeGenerator
+from torch import nn
 from torch.utils.data import Dataset
 from tqdm.auto import tqdm
 
 from sktsgan._arrays import is_mapped_alone, take
 from sktsgan._processes import ALONE
+from sktsgan._recording import RecordedSteps, send
 from sktsgan._store import whole_checkpoint, write
 from sktsgan._threads import fixed_order, one_by_one, seeded, side_by_side
 from sktsgan.losses import gradient_penalty
@@ -58,13 +60,6 @@ def check_device(device):
 def is_cpu(device):
     """Tell the CPU from a card."""
     return torch.device(device).type == "cpu"
-
-
-def _send(numbers, device):
-    """Send what was drawn on the CPU to a device, without waiting until it is there."""
-    if torch.device(device).type == "cuda":
-        return numbers.pin_memory().to(device, non_blocking=True)
-    return numbers.to(device)
 
 
 class ScaledRows(Dataset):
@@ -186,6 +181,8 @@ class AdversarialNet(NeuralNet):
         Seeds everything that training draws.
     processes : Processes
         Those that train the same net, each on rows of its own.
+    is_plain : bool
+        Whether no loss or callback of the user's has a part in a step; a card may record it then.
     **kwargs : dict
         Passed to :class:`skorch.NeuralNet`.
     """
@@ -204,6 +201,7 @@ class AdversarialNet(NeuralNet):
         ema_decay=0.99,
         seed=0,
         processes=ALONE,
+        is_plain=False,
         **kwargs,
     ):
         super().__init__(
@@ -223,6 +221,8 @@ class AdversarialNet(NeuralNet):
         self.ema_decay = ema_decay
         self.seed = seed
         self.processes = processes
+        self.is_plain = is_plain
+        self.recorder = None
 
     def __getstate__(self):
         """Leave networks on the CPU to whoever pickles the net; loky takes those of a notebook."""
@@ -234,6 +234,10 @@ class AdversarialNet(NeuralNet):
         """Take back what :meth:`__getstate__` gave."""
         if "__cuda_dependent_attributes__" in state:
             super().__setstate__(state)
+            for name in self._networks:
+                for layer in getattr(self, name, nn.Module()).modules():
+                    if isinstance(layer, nn.LSTM):  # a card wants its weights in one piece
+                        layer.flatten_parameters()
         else:
             self.__dict__.update(state)
 
@@ -305,8 +309,11 @@ class AdversarialNet(NeuralNet):
     def initialize_optimizer(self, triggered_directly=None):
         """Give each network an optimizer of its own."""
         options = {"lr": self.lr, "betas": self.betas, "fused": True}
+        options["capturable"] = self._is_cuda  # as a recorded step asks
         self.optimizer_ = self.optimizer(self.module_.parameters(), **options)
         self.discriminator_optimizer_ = self.optimizer(self.discriminator_.parameters(), **options)
+        for name in self._both_optimizers:  # which warn where a step is not recorded
+            getattr(self, name)._warned_capturable_if_run_uncaptured = True
         return self
 
     def train(self, dataset, saved=None):
@@ -337,9 +344,24 @@ class AdversarialNet(NeuralNet):
             dataset.to(self.device)
             max_epochs = self.max_epochs
             self.max_epochs -= len(self.history) if saved else 0
-            self.partial_fit(dataset)
+            if self._can_be_recorded:
+                self.recorder = RecordedSteps(self._update, self.device)
+            try:
+                self.partial_fit(dataset)
+            finally:
+                self.recorder = None
             self.max_epochs = max_epochs
         return self
+
+    @property
+    def _is_cuda(self):
+        return torch.device(self.device).type == "cuda"
+
+    @property
+    def _can_be_recorded(self):
+        """Whether each step does the same, and nothing on the CPU that has to be seen."""
+        known = all(self._twice(own) is side_by_side for own in (self.module_, self.discriminator_))
+        return self._is_cuda and known and self.is_plain and self.processes.n == 1
 
     def follow_first(self):
         """Take the first process's weights, and what else its networks have."""
@@ -378,23 +400,28 @@ class AdversarialNet(NeuralNet):
 
     def train_step(self, batch, **fit_params):
         """Update the discriminator, then the generator, then the average."""
-        X, y = (part.to(self.device) for part in batch)
+        batch = [part.to(self.device) for part in batch]
         self._set_training(True)
-        pairs = zip(X.split(self.batch_size), y.split(self.batch_size), strict=True)
-        for i, (X_real, y_real) in enumerate(pairs, self.n_iter_ * self.n_discriminator_steps):
-            parts = self._imitate(y_real)
-            X_fake = torch.cat(parts).detach()
-            weight = 0 if i % self.penalty_interval else self.penalty_interval
-            discriminator_loss = self._update_discriminator(
-                X_real, X_fake, y_real, weight * self.gradient_penalty
-            )
-        generator_loss = self._update_generator(X_real, X_fake, parts, y_real)
+        first = self.n_iter_ * self.n_discriminator_steps
+        steps = range(first, first + self.n_discriminator_steps)
+        penalised = tuple(i % self.penalty_interval == 0 for i in steps)
+        losses = (self.recorder or self._update)(*batch, penalised)
         self._update_average()
         self.n_iter_ += 1
-        losses = torch.stack([discriminator_loss, generator_loss])
         self.processes.average([losses])
         self.unread_.append(losses)
-        return {"loss": generator_loss, "y_pred": None}
+        return {"loss": losses[1], "y_pred": None}
+
+    def _update(self, X, y, penalised):
+        """Update the discriminator once for each of `penalised`, then the generator."""
+        pairs = zip(X.split(self.batch_size), y.split(self.batch_size), penalised, strict=True)
+        for X_real, y_real, is_penalised in pairs:
+            parts = self._imitate(y_real)
+            X_fake = torch.cat(parts).detach()
+            weight = self.penalty_interval * self.gradient_penalty if is_penalised else 0
+            discriminator_loss = self._update_discriminator(X_real, X_fake, y_real, weight)
+        generator_loss = self._update_generator(X_real, X_fake, parts, y_real)
+        return torch.stack([discriminator_loss, generator_loss])
 
     def on_batch_end(self, net, batch=None, training=False, loss=None, **kwargs):
         """Read the losses: on the CPU at once, on a card now and then."""
@@ -425,9 +452,14 @@ class AdversarialNet(NeuralNet):
 
     def noise(self, n_samples, rng=None):
         """Draw noise for the generator, on the net's device."""
-        shape = n_samples, self.module_.latent_size
-        z = torch.randn(shape, generator=rng or self.rng_, dtype=torch.float32)
-        return _send(z, self.device)
+        shape, rng = (n_samples, self.module_.latent_size), rng or self.rng_
+        return self._drawn(
+            lambda: torch.randn(shape, generator=rng, dtype=torch.float32, device=rng.device)
+        )
+
+    def _drawn(self, draw):
+        """Have on the device what was drawn; a step that is recorded has its own way."""
+        return self.recorder.drawn(draw) if self.recorder else send(draw(), self.device)
 
     def generate(self, z, y):
         """Turn noise and classes into signals with the averaged generator.
@@ -444,11 +476,14 @@ class AdversarialNet(NeuralNet):
         ndarray of shape (n_samples, n_channels, n_timepoints)
             Scaled signals.
         """
+        return self._generated(z, y).cpu().numpy()
+
+    def _generated(self, z, y):
         self.average_.eval()
         with torch.no_grad():
-            return self.average_(z, y.to(self.device)).cpu().numpy()
+            return self.average_(z, y.to(self.device))
 
-    def sample(self, y, rng):
+    def sample(self, y, rng, finish=None, dtype=np.float32):
         """Generate a signal for each class in `y`, a chunk at a time.
 
         Parameters
@@ -457,19 +492,59 @@ class AdversarialNet(NeuralNet):
             Classes.
         rng : torch.Generator
             Source of noise.
+        finish : callable, default=None
+            Turns scaled signals, a tensor, into what is wanted, a tensor or an array.
+        dtype : dtype, default=float32
+            What that is to be.
 
         Returns
         -------
         ndarray of shape (n_samples, n_channels, n_timepoints)
-            Scaled signals.
+            Scaled signals, or what `finish` makes of them.
         """
+        shape = self.module.keywords
+        X = np.empty((len(y), shape["n_channels"], shape["n_timepoints"]), dtype=dtype)
+        if self._is_cuda:
+            self._sample_on_card(y, X, rng, finish)
+            return X
         on_cpu = is_cpu(self.device)
-        chunks = []
-        for part in y.split(2 * _CHUNK if on_cpu else _CHUNK_ON_CARD):
-            parts = [own for own in part.tensor_split(2 if on_cpu else 1) if len(own)]
+        size = 2 * _CHUNK if on_cpu else _CHUNK_ON_CARD
+        for start in range(0, len(y), size):
+            part, place = y[start : start + size], X[start : start + size]
+            n_parts = 2 if on_cpu and len(part) > 1 else 1
+            parts, places = part.tensor_split(n_parts), np.array_split(place, n_parts)
             noise = [self.noise(len(own), rng) for own in parts]
-            chunks += self._twice(self.average_)(self.generate, noise, parts)
-        return np.concatenate(chunks)
+            finishes = [finish] * n_parts
+            self._twice(self.average_)(self._generate_into, places, noise, parts, finishes)
+        return X
+
+    def _sample_on_card(self, y, X, rng, finish):
+        """Draw noise where it is wanted, and take a chunk while the next one is generated."""
+        seed = int(torch.randint(2**62, (), generator=rng))
+        rng = torch.Generator(self.device).manual_seed(seed)
+        y, dtype, waiting = send(y, self.device), torch.from_numpy(X[:0]).dtype, []
+        for start in range(0, len(y), _CHUNK_ON_CARD):
+            part, place = y[start : start + _CHUNK_ON_CARD], X[start : start + _CHUNK_ON_CARD]
+            signals = self._generated(self.noise(len(part), rng), part)
+            signals = finish(signals) if finish else signals
+            if not isinstance(signals, torch.Tensor):
+                place[:] = signals.reshape(place.shape)
+                continue
+            buffer = torch.empty(signals.shape, dtype=dtype, pin_memory=True)
+            buffer.copy_(signals, non_blocking=True)
+            waiting.append((place, buffer, torch.cuda.current_stream(self.device).record_event()))
+            if len(waiting) > 1:
+                _take(*waiting.pop(0))
+        for chunk in waiting:
+            _take(*chunk)
+
+    def _generate_into(self, place, z, y, finish):
+        signals = self._generated(z, y)
+        signals = finish(signals) if finish else signals
+        if isinstance(signals, torch.Tensor):
+            torch.from_numpy(place).copy_(signals)
+        else:
+            place[:] = signals.reshape(place.shape)
 
     def snapshot(self):
         """Copy the weights of all networks."""
@@ -514,10 +589,11 @@ class AdversarialNet(NeuralNet):
                 for key, value in part_of(tensors, name).items():
                     index, what = key.split(".")
                     states.setdefault(int(index), {})[what] = value
+                _check_moments(optimizer, states)
                 groups = optimizer.state_dict()["param_groups"]
                 optimizer.load_state_dict({"state": states, "param_groups": groups})
             self.rng_.set_state(tensors["rng_"])
-        except (RuntimeError, KeyError, TypeError) as error:
+        except (RuntimeError, KeyError, TypeError, IndexError) as error:
             raise ValueError(
                 "The networks must be those that were saved. These have other weights "
                 f"({str(error).splitlines()[0]})."
@@ -584,9 +660,11 @@ class AdversarialNet(NeuralNet):
             for group in getattr(self, name).param_groups:
                 group["lr"] = group["initial_lr"] = self.lr
 
-    def check_fits(self, tensors):
+    def check_fits(self, tensors, names):
         """Compare shapes before anything is allocated, since a file may claim any size."""
-        for name, build in (("module_", self.module), ("discriminator_", self.discriminator)):
+        builders = {"module_": self.module, "discriminator_": self.discriminator}
+        for name in names:
+            build = builders[name]
             with torch.device("meta"):
                 expected = {key: value.shape for key, value in build().state_dict().items()}
             if expected != {key: value.shape for key, value in part_of(tensors, name).items()}:
@@ -662,7 +740,7 @@ class AdversarialNet(NeuralNet):
         """Sum what the parts of a batch say, and average over processes; None where none does."""
         for parameter, *parts in zip(parameters, *gradients, strict=True):
             parts = [part for part in parts if part is not None]
-            parameter.grad = sum(parts) if parts else None
+            parameter.grad = _laid_like(parameter, sum(parts)) if parts else None
         self.processes.average([p.grad for p in parameters if p.grad is not None])
 
     def _notify_gradients(self, network, X, y):
@@ -689,10 +767,25 @@ class AdversarialNet(NeuralNet):
             return X.clone()
         rng = rng or self.rng_
         options = {"size": (2, len(X), 1, 1), "generator": rng, "dtype": torch.float32}
-        chosen = torch.rand(**options) < self.augmentation
-        jitter = 0.1 * torch.randn(**options) * chosen
-        gain, offset = _send(jitter, X.device)
+
+        def draw():
+            chosen = torch.rand(**options) < self.augmentation
+            return 0.1 * torch.randn(**options) * chosen
+
+        gain, offset = self._drawn(draw)
         return X * (1 + gain) + offset
+
+
+def _take(place, buffer, is_there):
+    is_there.synchronize()
+    place[:] = buffer.numpy()
+
+
+def _laid_like(parameter, gradient):
+    """Give a gradient the parameter's strides; fused Adam reads both as they lie in memory."""
+    if gradient.stride() == parameter.stride():
+        return gradient
+    return torch.empty_like(parameter).copy_(gradient)
 
 
 def _trainable(network):
@@ -722,6 +815,19 @@ def _single_precision():
 def _as_json(value):
     """Give what a callback wrote into the history as JSON knows it: arrays as lists."""
     return value.tolist() if hasattr(value, "tolist") else str(value)
+
+
+def _check_moments(optimizer, states):
+    """Refuse moments that are not of their parameter's shape, beyond which Adam would write."""
+    (group,) = optimizer.param_groups
+    for index, state in states.items():
+        shape = group["params"][index].shape
+        for name, expected in (("step", ()), ("exp_avg", shape), ("exp_avg_sq", shape)):
+            value = state[name]
+            if value.shape != expected or value.dtype != torch.float32:
+                raise RuntimeError(f"{name} of shape {tuple(value.shape)} for {tuple(shape)}")
+        if state.keys() != {"step", "exp_avg", "exp_avg_sq"}:
+            raise KeyError(f"moments {sorted(state)}")
 
 
 def part_of(tensors, name):

@@ -55,7 +55,7 @@ class Processes:
             # A module that takes the group as a default argument when first imported, and would
             # keep it alive after _leave: a thread of gloo's that then ends last aborts Python.
             importlib.import_module("torch.distributed.nn.functional")
-            distributed.init_process_group()
+            _connect()
             atexit.register(_leave)
         os.environ[_JOINED] = str(os.getpid())
         return cls(distributed.get_rank(), distributed.get_world_size())
@@ -236,6 +236,20 @@ class Processes:
 
 
 ALONE = Processes()
+
+
+def _connect():
+    """Meet the other processes; where torchrun starts them again, none of those that are gone."""
+    if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True":
+        distributed.init_process_group()
+        return
+    # torchrun keeps its store through restarts, with the addresses of processes that have ended
+    address, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+    store = distributed.TCPStore(address, port, is_master=False)
+    attempt = f"attempt {os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}"
+    rank, n = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+    store = distributed.PrefixStore(attempt, store)
+    distributed.init_process_group(store=store, rank=rank, world_size=n)
 
 
 def _is_launched():

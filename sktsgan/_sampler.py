@@ -40,6 +40,7 @@ from sktsgan._private import (
     separable,
 )
 from sktsgan._processes import Processes
+from sktsgan._recording import send
 from sktsgan._saving import SavingMixin, taken_apart
 from sktsgan._selection import (
     Alignment,
@@ -677,8 +678,8 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         if labels is None:
             labels = self._draw_labels(n_samples, rng)
         with fixed_order():
-            signals = self._draw(labels, rng)
-        return self._as_given(self._scaler.restored(signals)), self.classes_[labels]
+            X = self._draw(labels, rng, self._finished, self._dtype)
+        return X.reshape(len(X), *self._row_shape), self.classes_[labels]
 
     def _draw_labels(self, n_samples, rng):
         return rng.choice(len(self.classes_), n_samples, p=self._counts / self._counts.sum())
@@ -1142,6 +1143,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         return {
             "batch_size": int(self.batch_size),
             "iterator_train__n_batches": self.steps_per_epoch,
+            "is_plain": not (callable(self.loss) or self.callbacks),
             **{name: getattr(self, name) for name in _MAY_CHANGE},
         }
 
@@ -1202,27 +1204,47 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
             stacklevel=2,
         )
 
-    def _draw(self, labels, rng):
-        """Draw scaled signals for labels given by their index, in one order for all nets."""
-        signals = np.empty((len(labels), *self._signal_shape), dtype=np.float32)
+    def _draw(self, labels, rng, finish=None, dtype=np.float32):
+        """Draw signals for labels given by their index, in one order for all nets.
+
+        They are scaled, or what `finish` makes of scaled ones, of `dtype`.
+        """
+        signals = np.empty((len(labels), *self._signal_shape), dtype=dtype)
         for index, X in self._few_rows.items():
             rows = np.flatnonzero(labels == index)
             X = X.reshape(len(X), -1)
             alignment = self._alignment()
             between = interpolate_rows(X, len(rows), rng, alignment, *alignment.nearest(X))
-            signals[rows] = self._unflattened(jittered(between, rng))
+            drawn = self._unflattened(jittered(between, rng))
+            if finish:
+                drawn = finish(torch.from_numpy(drawn.astype(np.float32))).reshape(drawn.shape)
+            signals[rows] = drawn
         for net in dict.fromkeys(self._nets.values()):
             own = [index for index, other in self._nets.items() if other is net]
             rows = np.flatnonzero(np.isin(labels, own))
             if len(rows):
                 noise = torch.Generator().manual_seed(int(rng.randint(2**31 - 1)))
                 places = torch.from_numpy(np.searchsorted(net.classes_, labels[rows]))
-                signals[rows] = net.sample(places, noise)
+                drawn = net.sample(places, noise, finish, dtype)
+                if len(rows) == len(labels):
+                    return drawn
+                signals[rows] = drawn
         return signals
 
     def _scaled(self, X):
         """Scale rows as they come, each as one line."""
         return self._scaler.scaled(as_signals(X, self.n_channels)).reshape(len(X), -1)
+
+    def _finished(self, signals):
+        """Give a tensor of scaled signals in their unit and as they came, on a card if it can."""
+        if signals.is_cuda and self._whole is None and self._dtype in (np.float32, np.float64):
+            scale, center = (
+                send(torch.from_numpy(own), signals.device)
+                for own in (self._scaler.scale, self._scaler.center)
+            )
+            limits = np.finfo(self._dtype)
+            return (signals * scale + center).clamp_(float(limits.min), float(limits.max))
+        return self._as_given(self._scaler.restored(signals.cpu().numpy()))
 
     def _as_given(self, signals):
         """Give signals the shape and type of the training rows."""

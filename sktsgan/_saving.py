@@ -225,11 +225,13 @@ class SavingMixin:
             )
             and self._counts.shape == (n_classes,)
             and self._counts.min() >= 0
+            and self._counts.sum() > 0
             and self._scaler.center.shape == self._scaler.scale.shape == (n_channels, 1)
             and np.isfinite(self._scaler.center).all()
             and np.isfinite(self._scaler.scale).all()
             and self._scaler.scale.min() >= 0
             and all(X.shape[1:] == self._signal_shape for X in self._few_rows.values())
+            and all(len(X) and np.isfinite(X).all() for X in self._few_rows.values())
             and set(np.flatnonzero(self._counts).tolist())
             <= self._few_rows.keys() | manifest["nets"].keys()
             <= set(range(n_classes))
@@ -253,13 +255,17 @@ class SavingMixin:
             own = part_of(tensors, f"net{place}")
             group = np.array(description["classes"])
             owners = [label for label, other in manifest["nets"].items() if other == place]
-            known = np.intersect1d(group, np.arange(len(self.classes_)))
-            if not (np.array_equal(group, known) and np.isin(owners, group).all()):
+            there = np.intersect1d(group, np.arange(len(self.classes_)))
+            if not (np.array_equal(group, there) and np.isin(owners, group).all()):
                 raise ValueError("its networks have other classes")
             net = self._build_net(self._signal_shape, len(group), device, check_random_state(0))
             net.classes_, net.best_ = group, BestByMMD({})
-            if not (callable(self.generator) or callable(self.discriminator)):
-                net.check_fits(own)
+            choices = {"module_": self.generator, "discriminator_": self.discriminator}
+            known = [name for name, choice in choices.items() if not callable(choice)]
+            net.check_fits(own, known)
+            weights = part_of(own, "average_").values()
+            if "module_" in known and not all(value.isfinite().all() for value in weights):
+                raise ValueError("its weights are not finite")
             with seeded(0):
                 net.initialize()
             net.load_tensors(own)

@@ -1,10 +1,13 @@
 """Training, sampling and MMD on a CUDA card, where there is one."""
 
+import pickle
+
 import numpy as np
 import pytest
 import torch
+from skorch.callbacks import Callback
 
-from sktsgan import StaGANSampler
+from sktsgan import StaGANSampler, _net
 from sktsgan.metrics import maximum_mean_discrepancy
 
 pytestmark = [
@@ -45,6 +48,30 @@ def test_a_step_waits_for_nothing(on_card):
         net.train_step(batch)
     finally:
         torch.cuda.set_sync_debug_mode("default")
+
+
+def test_a_recorded_step_is_the_plain_one(quick, beats):
+    options = {"device": "cuda", "max_epochs": 1, "steps_per_epoch": 12, "penalty_interval": 2}
+    recorded = quick(**options).fit(*beats)
+    plain = quick(**options, callbacks=[Callback()]).fit(*beats)
+    for name in ("discriminator_loss", "generator_loss"):
+        ours, theirs = (s.history_[-1, "batches", :, name] for s in (recorded, plain))
+        np.testing.assert_allclose(ours, theirs, rtol=0.02)
+    assert recorded.net_.recorder is None  # a graph cannot be pickled
+    pickle.loads(pickle.dumps(recorded)).partial_fit(*beats)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float16, np.int16])
+def test_chunks_are_rows_one_after_the_other(quick, beats, monkeypatch, dtype):
+    X, y = np.rint(1000 * beats[0]).astype(dtype), beats[1]
+    sampler = quick(device="cuda").fit(X, y)
+    at_once, _ = sampler.sample(y=["V"] * 500, random_state=0)
+    assert at_once.dtype == dtype
+    monkeypatch.setattr(_net, "_CHUNK_ON_CARD", 100)
+    in_chunks, _ = sampler.sample(y=["V"] * 500, random_state=0)
+    assert abs(at_once[:100].astype(float) - in_chunks[:100]).max() <= 1
+    assert len(np.unique(in_chunks, axis=0)) == 500
+    assert abs(in_chunks.mean() - at_once.mean()) < 0.1 * at_once.std()
 
 
 def test_mmd_as_on_the_cpu(rng):

@@ -136,6 +136,20 @@ def test_a_step_is_the_plain_one(
             torch.testing.assert_close(parameter.grad, gradient, rtol=1e-4, atol=1e-6)
 
 
+def test_optimizers_step_by_the_gradients(net):
+    """Fused ones read gradients as they lie in memory, and those of penalties may lie otherwise."""
+    ours, batch = net(gradient_penalty=2.0, lr=1e-3)
+    before = copy.deepcopy([ours.discriminator_, ours.module_])
+    ours.train_step(batch)
+    for network, plain in zip([ours.discriminator_, ours.module_], before, strict=True):
+        optimizer = torch.optim.Adam(plain.parameters(), lr=ours.lr, betas=ours.betas)
+        for parameter, its_own in zip(plain.parameters(), network.parameters(), strict=True):
+            parameter.grad = its_own.grad
+        optimizer.step()
+        for parameter, its_own in zip(plain.parameters(), network.parameters(), strict=True):
+            torch.testing.assert_close(its_own, parameter, rtol=1e-5, atol=1e-6)
+
+
 @pytest.mark.parametrize(("n_steps_before", "decay"), [(0, 0.1), (1000, 0.5)])
 def test_the_average_follows(net, n_steps_before, decay):
     ours, batch = net(ema_decay=0.5)

@@ -69,8 +69,8 @@ def test_a_process_that_is_not_the_first_saves_nothing_and_waits_for_nobody(monk
     assert Processes.is_first()
 
 
-def torchrun(n, *args):
-    command = [sys.executable, "-m", "torch.distributed.run", f"--nproc-per-node={n}"]
+def torchrun(n, *args, options=()):
+    command = [sys.executable, "-m", "torch.distributed.run", f"--nproc-per-node={n}", *options]
     command += [str(SCRIPT), *map(str, args)]
     return subprocess.run(
         command, capture_output=True, text=True, env=ENVIRONMENT, check=False, timeout=300
@@ -171,3 +171,10 @@ def test_one_dies_the_others_end_and_a_restart_goes_on(tmp_path):
     # one process is another run
     with pytest.raises(ValueError, match="differs in the number of processes"):
         together.run(tmp_path, dies=False)
+
+
+@pytest.mark.trust
+def test_torchrun_starts_them_again(tmp_path):
+    done = torchrun(2, "dies and is started again", tmp_path, options=["--max-restarts=1"])
+    assert not done.returncode, done.stderr
+    assert len(StaGANSampler.load(tmp_path / "broken.sampler").history_) == 6

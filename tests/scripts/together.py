@@ -109,6 +109,8 @@ if __name__ == "__main__":
     what, folder = sys.argv[1], Path(sys.argv[2])
     if what == "step":
         step(folder)
+    elif what == "dies and is started again":
+        run(folder, dies=os.environ["TORCHELASTIC_RESTART_COUNT"] == "0")
     else:
         run(folder, dies=what == "dies")
         run(folder, dies=None)
