@@ -150,6 +150,11 @@ def _is_chunked(X):
     return all(hasattr(X, name) for name in ("chunks", "shape", "dtype"))
 
 
+def _computed(part):
+    """Read a part of a chunked array, with the mask that it may have."""
+    return np.asanyarray(part.compute() if hasattr(part, "compute") else part)
+
+
 def mapped(X):
     """Write chunked rows to a temporary file, each chunk once, and map that into memory.
 
@@ -184,7 +189,7 @@ def mapped(X):
     with tempfile.TemporaryFile() as file:
         rows = np.memmap(file, dtype=X.dtype, mode="w+", shape=tuple(X.shape))
     for start, stop in pairwise(_edges_of_chunks(X)):
-        part = np.asarray(X[start:stop])
+        part = mapped(_computed(X[start:stop]))
         if len(part) != stop - start or not np.can_cast(part.dtype, rows.dtype, "same_kind"):
             raise ValueError(
                 f"X must have chunks of what it says, {stop - start} rows of {rows.dtype}. Got "
@@ -196,7 +201,7 @@ def mapped(X):
 
 
 def in_memory(y):
-    """Read chunked labels.
+    """Read chunked labels; masked ones become None, which is refused.
 
     Parameters
     ----------
@@ -206,9 +211,12 @@ def in_memory(y):
     Returns
     -------
     array-like
-        An array where `y` is chunked, else `y`.
+        An array where `y` is chunked or masked, else `y`.
     """
-    return np.asarray(y[:]) if _is_chunked(y) else y
+    y = _computed(y[:]) if _is_chunked(y) else y
+    if isinstance(y, np.ma.MaskedArray):
+        return np.where(np.ma.getmaskarray(y), None, y.data) if np.ma.is_masked(y) else y.data
+    return y
 
 
 def _edges_of_chunks(X):

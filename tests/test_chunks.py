@@ -79,6 +79,17 @@ def test_each_chunk_is_read_once_and_none_with_others(quick, beats):
     assert (chunked.counts == 1).all()
 
 
+def test_what_is_masked_is_missing(quick, beats):
+    X, y = beats
+    masked = da.ma.masked_greater(da.from_array(X, chunks=(100, -1)), np.quantile(X, 0.99))
+    with pytest.raises(ValueError, match="is the first with NaN"):
+        quick().fit(masked, y)
+    labels = np.ma.masked_array(np.unique(y, return_inverse=True)[1], np.arange(len(y)) == 7)
+    for chunked in (labels, da.from_array(labels, chunks=100)):
+        with pytest.raises(ValueError, match="missing in row 7"):
+            quick().fit(X, chunked)
+
+
 def test_small_chunks_are_read_together(rng):
     X = rng.normal(size=(1000, 8)).astype(np.float32)
     calls = []
