@@ -821,12 +821,16 @@ def _check_moments(optimizer, states):
     """Refuse moments that are not of their parameter's shape, beyond which Adam would write."""
     (group,) = optimizer.param_groups
     for index, state in states.items():
-        shape = group["params"][index].shape
-        for name, expected in (("step", ()), ("exp_avg", shape), ("exp_avg_sq", shape)):
-            value = state[name]
-            if value.shape != expected or value.dtype != torch.float32:
-                raise RuntimeError(f"{name} of shape {tuple(value.shape)} for {tuple(shape)}")
-        if state.keys() != {"step", "exp_avg", "exp_avg_sq"}:
+        parameter = group["params"][index]
+        places = {
+            "step": torch.zeros((), dtype=torch.float32),
+            "exp_avg": parameter,
+            "exp_avg_sq": parameter,
+        }
+        for name, place in places.items():
+            if state[name].shape != place.shape or state[name].dtype != place.dtype:
+                raise RuntimeError(f"{name} of shape {tuple(state[name].shape)}")
+        if state.keys() != places.keys():
             raise KeyError(f"moments {sorted(state)}")
 
 
