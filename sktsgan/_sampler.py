@@ -267,7 +267,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         Torch device; "auto" takes a CUDA device if there is one, else the CPU.
     callbacks : list of skorch callbacks, default=None
         Called during training, see :mod:`skorch.callbacks`. An ``LRScheduler`` changes the rate
-        of the generator alone.
+        of the generator alone. On a CUDA card steps take ten times as long with some.
     n_jobs : int or None, default=None
         Classes that are trained at once where `conditioning` is "per_class", by joblib: None
         means 1 outside of a :func:`joblib.parallel_config`, -1 all cores. Rows do not depend on it.
