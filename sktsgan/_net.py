@@ -6,6 +6,7 @@ import math
 import numbers
 import warnings
 from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 import torch
@@ -478,10 +479,11 @@ class AdversarialNet(NeuralNet):
         """
         return self._generated(z, y).cpu().numpy()
 
-    def _generated(self, z, y):
+    def _generated(self, z, y, finish=None):
         self.average_.eval()
         with torch.no_grad():
-            return self.average_(z, y.to(self.device))
+            signals = self.average_(z, y.to(self.device))
+        return finish(signals) if finish else signals
 
     def sample(self, y, rng, finish=None, dtype=np.float32):
         """Generate a signal for each class in `y`, a chunk at a time.
@@ -514,22 +516,22 @@ class AdversarialNet(NeuralNet):
             n_parts = 2 if on_cpu and len(part) > 1 else 1
             parts, places = part.tensor_split(n_parts), np.array_split(place, n_parts)
             noise = [self.noise(len(own), rng) for own in parts]
-            finishes = [finish] * n_parts
-            self._twice(self.average_)(self._generate_into, places, noise, parts, finishes)
+            generate_into = partial(self._generate_into, finish)
+            self._twice(self.average_)(generate_into, places, noise, parts)
         return X
 
     def _sample_on_card(self, y, X, rng, finish):
         """Draw noise where it is wanted, and take a chunk while the next one is generated."""
         seed = int(torch.randint(2**62, (), generator=rng))
         rng = torch.Generator(self.device).manual_seed(seed)
-        y, dtype, waiting = send(y, self.device), torch.from_numpy(X[:0]).dtype, []
+        y, waiting = send(y, self.device), []
         for start in range(0, len(y), _CHUNK_ON_CARD):
             part, place = y[start : start + _CHUNK_ON_CARD], X[start : start + _CHUNK_ON_CARD]
-            signals = self._generated(self.noise(len(part), rng), part)
-            signals = finish(signals) if finish else signals
+            signals = self._generated(self.noise(len(part), rng), part, finish)
             if not isinstance(signals, torch.Tensor):
                 place[:] = signals.reshape(place.shape)
                 continue
+            dtype = torch.from_numpy(place).dtype  # numpy has types that torch has not
             buffer = torch.empty(signals.shape, dtype=dtype, pin_memory=True)
             buffer.copy_(signals, non_blocking=True)
             waiting.append((place, buffer, torch.cuda.current_stream(self.device).record_event()))
@@ -538,9 +540,8 @@ class AdversarialNet(NeuralNet):
         for chunk in waiting:
             _take(*chunk)
 
-    def _generate_into(self, place, z, y, finish):
-        signals = self._generated(z, y)
-        signals = finish(signals) if finish else signals
+    def _generate_into(self, finish, place, z, y):
+        signals = self._generated(z, y, finish)
         if isinstance(signals, torch.Tensor):
             torch.from_numpy(place).copy_(signals)
         else:

@@ -357,6 +357,8 @@ class PrivateNet(AdversarialNet):
     .. [2] A. Bie, G. Kamath, G. Zhang, "Private GANs, revisited", TMLR 2023, arXiv:2302.02936.
     """
 
+    _can_be_recorded = False  # a batch has as many rows as chance draws
+
     def __init__(self, module, *, epsilon, delta, max_grad_norm, noise_seed=None, **kwargs):
         super().__init__(module, **kwargs)
         self.epsilon = epsilon

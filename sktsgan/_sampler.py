@@ -678,8 +678,8 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         if labels is None:
             labels = self._draw_labels(n_samples, rng)
         with fixed_order():
-            X = self._draw(labels, rng, self._finished, self._dtype)
-        return X.reshape(len(X), *self._row_shape), self.classes_[labels]
+            X = self._draw(labels, rng, as_given=True)
+        return X, self.classes_[labels]
 
     def _draw_labels(self, n_samples, rng):
         return rng.choice(len(self.classes_), n_samples, p=self._counts / self._counts.sum())
@@ -735,8 +735,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
                     index = int(np.searchsorted(self.classes_, label))
                     y_parts.append(np.full(n_rows, label, dtype=y.dtype))
                     if self._is_private:
-                        drawn = self._draw(np.full(n_rows, index), rng)
-                        X_parts.append(self._as_given(self._scaler.restored(drawn)))
+                        X_parts.append(self._draw(np.full(n_rows, index), rng, as_given=True))
                         continue
                     n_replicates, *n_new = self._share_out(index, n_rows)
                     own = np.flatnonzero(labels == index)
@@ -1204,20 +1203,19 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
             stacklevel=2,
         )
 
-    def _draw(self, labels, rng, finish=None, dtype=np.float32):
-        """Draw signals for labels given by their index, in one order for all nets.
-
-        They are scaled, or what `finish` makes of scaled ones, of `dtype`.
-        """
+    def _draw(self, labels, rng, as_given=False):
+        """Draw scaled signals, or rows, for labels given by index, in one order for all nets."""
+        finish, dtype = (self._finished, self._dtype) if as_given else (None, np.float32)
+        shape = self._row_shape if as_given else self._signal_shape
         signals = np.empty((len(labels), *self._signal_shape), dtype=dtype)
         for index, X in self._few_rows.items():
             rows = np.flatnonzero(labels == index)
             X = X.reshape(len(X), -1)
             alignment = self._alignment()
             between = interpolate_rows(X, len(rows), rng, alignment, *alignment.nearest(X))
-            drawn = self._unflattened(jittered(between, rng))
-            if finish:
-                drawn = finish(torch.from_numpy(drawn.astype(np.float32))).reshape(drawn.shape)
+            drawn = self._unflattened(jittered(between, rng)).astype(np.float32, copy=False)
+            if as_given:
+                drawn = self._as_given(self._scaler.restored(drawn)).reshape(drawn.shape)
             signals[rows] = drawn
         for net in dict.fromkeys(self._nets.values()):
             own = [index for index, other in self._nets.items() if other is net]
@@ -1227,9 +1225,9 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
                 places = torch.from_numpy(np.searchsorted(net.classes_, labels[rows]))
                 drawn = net.sample(places, noise, finish, dtype)
                 if len(rows) == len(labels):
-                    return drawn
+                    return drawn.reshape(-1, *shape)
                 signals[rows] = drawn
-        return signals
+        return signals.reshape(-1, *shape)
 
     def _scaled(self, X):
         """Scale rows as they come, each as one line."""

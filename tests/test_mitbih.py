@@ -214,15 +214,8 @@ def test_download(server, tmp_path, records):
     files = sorted(path.name for path in (tmp_path / "new" / "mitdb").iterdir())
     assert files == ["100.atr", "100.dat", "100.hea"]
     (tmp_path / "any").touch()  # others may read them as any file
-    assert (
-        len(
-            {
-                path.stat().st_mode
-                for path in [tmp_path / "any", *(tmp_path / "new" / "mitdb").iterdir()]
-            }
-        )
-        == 1
-    )
+    paths = [tmp_path / "any", *(tmp_path / "new" / "mitdb").iterdir()]
+    assert len({path.stat().st_mode for path in paths}) == 1
     fetch_mitbih(tmp_path / "new", subset=["100"])  # once is enough
     assert len(server.asked) == 3
 

@@ -138,11 +138,15 @@ def test_bad_amplitudes(amplitude):
         make_sines(amplitude=amplitude)
 
 
-@pytest.mark.parametrize(
-    "bands", [(), (1, 2), ((3, 1),), ((-1, 1),), ((100, 200),), "ab", ((1,), (2, 3))]
-)
+@pytest.mark.parametrize("bands", [(), (1, 2), ((3, 1),), ((-1, 1),), ((100, 200),)])
 def test_bad_bands(bands):
-    with pytest.raises(ValueError, match="'bands' must (be pairs|hold numbers).* Got"):
+    with pytest.raises(ValueError, match="'bands' must be pairs .* Got"):
+        make_sines(bands=bands)
+
+
+@pytest.mark.parametrize("bands", ["ab", ((1,), (2, 3))])
+def test_bands_that_are_no_numbers(bands):
+    with pytest.raises(ValueError, match="'bands' must hold numbers. Got"):
         make_sines(bands=bands)
 
 
