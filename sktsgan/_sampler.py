@@ -843,6 +843,8 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         return rows.reshape(len(rows), *self._signal_shape)
 
     def _check_X_y(self, X, y, accept_sparse=None, reset=True):  # noqa: ARG002, N802 (imblearn's)
+        if isinstance(self.sampling_strategy, dict):
+            _whole_numbers(self.sampling_strategy)
         if issparse(X):
             raise TypeError(
                 "X must be dense, as signals have no zeros to save. Got a sparse "
@@ -1282,9 +1284,10 @@ def _is_text(labels):
 def _whole_numbers(strategy):
     """Return numbers of rows to make as whole ones, or say where one is not."""
     for label, n_rows in strategy.items():
-        if n_rows != int(n_rows):
+        is_number = isinstance(n_rows, numbers.Real) and not isinstance(n_rows, bool)
+        if not (is_number and float(n_rows).is_integer()):
             raise ValueError(
                 "'sampling_strategy' must ask for whole numbers of rows. "
-                f"Got {plain(n_rows)} new ones for class {plain(label)!r}."
+                f"Got {plain(n_rows)!r} for class {plain(label)!r}."
             )
     return {label: int(n_rows) for label, n_rows in strategy.items()}

@@ -46,9 +46,9 @@ def as_signals(X, n_channels=1):
         )
     else:
         signals = X.reshape(len(X), n_channels, -1)
-    if signals.shape[2] < 2:
+    if signals.shape[2] < 2 or not signals.shape[1]:
         raise ValueError(
-            "X must have at least 2 time points in each channel. Got "
+            "X must have channels, and at least 2 time points in each channel. Got "
             f"{signals.shape[2]} (X.shape={X.shape}, n_features={X.shape[1]}, "
             f"n_channels={signals.shape[1]})."
         )
@@ -66,9 +66,10 @@ def check_not_ragged(X):
     Raises
     ------
     ValueError
-        If two rows of a list differ in shape.
+        If two rows of a list differ in shape, or numpy does not know that objects are rows.
     """
-    if not isinstance(X, list | tuple):
+    of_objects = getattr(X, "dtype", None) == object and np.ndim(X) == 1
+    if not (isinstance(X, list | tuple) or of_objects):
         return
     first = None
     for i, row in enumerate(X):
@@ -84,6 +85,10 @@ def check_not_ragged(X):
                 f"X must have rows of one length. Row {i} is of shape {shape} and row 0 of shape "
                 f"{first}; cut or pad them."
             )
+    if of_objects and first:
+        raise ValueError(
+            "X must have 2 or 3 axes. Got one axis of arrays; join them by np.stack(list(X))."
+        )
 
 
 def check_kind(X, y):
@@ -99,14 +104,20 @@ def check_kind(X, y):
     Raises
     ------
     ValueError
-        If two columns have one name, or a label is missing.
+        If two columns have one name, numbers are complex, or a label is missing.
     TypeError
         If rows are dates, or labels of different kinds.
     """
     if isinstance(X, pd.DataFrame) and not X.columns.is_unique:
         raise ValueError("X must have columns of different names. Got one twice; rename it.")
-    if getattr(getattr(X, "dtype", None), "kind", "f") in "mM":
+    kind = getattr(getattr(X, "dtype", None), "kind", "f")
+    if kind in "mM":
         raise TypeError(f"X must hold numbers. Got {X.dtype}; take the time out of the rows.")
+    if kind == "c":  # scikit-learn's words, as its estimator checks ask for them
+        raise ValueError(
+            f"X must hold real numbers. Complex data not supported, got {X.dtype}; give the real "
+            "and the imaginary part as two channels."
+        )
     check_labels(y)
 
 
@@ -149,12 +160,12 @@ def check_labels(y):
     Raises
     ------
     ValueError
-        If one is missing.
+        If one is missing, or rows have several.
     TypeError
-        If they are of different kinds, or bytes.
+        If they are of different kinds, or neither strings nor numbers.
     """
     given, y = y, _dense(y)
-    if y.dtype.kind in "SmM":
+    if y.dtype.kind in "SmMT":
         kind = "bytes" if y.dtype.kind == "S" else y.dtype
         raise TypeError(f"'y' must hold strings or numbers. Got {kind}; convert them.")
     labels = y
@@ -169,6 +180,11 @@ def check_labels(y):
                 f"'y' must have a label for each row. It is missing in row {missing.argmax()}; "
                 "drop such rows."
             )
+    if y.ndim > 1 and y.shape[1] > 1 and from_columns(y) is None:
+        raise ValueError(
+            "'y' must hold one label for each row, or a column of zeros and ones for each class. "
+            f"Got an array of shape {y.shape}."
+        )
     if labels.dtype.kind == "O":
         kinds = sorted({type(plain(label)).__name__ for label in labels.ravel()})
         if len(kinds) > 1:

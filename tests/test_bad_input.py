@@ -10,10 +10,14 @@ import pandas as pd
 import pytest
 import scipy.sparse
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sklearn.exceptions import NotFittedError
 from torch import nn
 
+from sktsgan import StaGANSampler
 from sktsgan.datasets import make_heartbeats
+from tests.conftest import QUICK
 
 TABLE = Path(__file__).parent.parent / "docs" / "bad_input.csv"
 ERRORS = {error.__name__: error for error in (ValueError, TypeError, RuntimeError, NotFittedError)}
@@ -51,6 +55,13 @@ def changed(place, value, dtype=np.float64):
 
 def frame(column):
     return pd.DataFrame(X0).add_prefix("t").assign(t3=column)
+
+
+def objects(rows):
+    """Put rows into an array of arrays."""
+    held = np.empty(len(rows), dtype=object)
+    held[:] = rows
+    return held
 
 
 def read_only(tmp_path):
@@ -98,6 +109,7 @@ OF_X = {
     "X: two time points": lambda _: X0[:, :2],
     "X: one time point": lambda _: X0[:, :1],
     "X: no time points": lambda _: X0[:, :0],
+    "X: no channels": lambda _: X0[:, None][:, :0],
     "X: no rows": lambda _: X0[:0],
     "X: one axis": lambda _: X0[:, 0],
     "X: four axes": lambda _: X0.reshape(80, 2, 4, 2),
@@ -114,6 +126,8 @@ OF_X = {
     "X: sparse matrix": lambda _: scipy.sparse.csr_matrix(X0),
     "X: sparse array": lambda _: scipy.sparse.csr_array(X0),
     "X: ragged rows": lambda _: [*X0.tolist()[:-1], [1.0, 2.0]],
+    "X: an array of arrays": lambda _: objects(list(X0)),
+    "X: a Series of ragged arrays": lambda _: pd.Series([*X0[:-1], X0[-1, :2]]),
     "X: ragged channels": lambda _: [[[1.0, 2.0], [1.0]]] * 80,
     "X: NaN": lambda _: changed((7, 2), np.nan),
     "X: infinity": lambda _: changed((7, 2), np.inf),
@@ -135,6 +149,7 @@ OF_Y = {
         np.where(np.arange(80) == 5, 2, Y0 == "V")
     ][:, :2],
     "y: bytes": lambda: Y0.astype("S1"),
+    "y: strings of variable width": lambda: Y0.astype(np.dtypes.StringDType()),
     "y: dates": lambda: np.where(
         Y0 == "V", np.datetime64("2026-01-01"), np.datetime64("2026-01-02")
     ),
@@ -155,6 +170,7 @@ OF_Y = {
     "y: a missing category": lambda: pd.Series(Y0, dtype="category").mask(np.arange(80) == 5),
     "y: None among labels": lambda: np.where(np.arange(80) == 5, None, Y0.astype(object)),
     "y: several labels in each row": lambda: np.ones((80, 3), dtype=int),
+    "y: several labels in each row of a list": lambda: [("N", "V")] * 80,
     "y: a string": lambda: "NV",
 }
 PARAMETERS = {
@@ -167,6 +183,10 @@ PARAMETERS = {
     "sampling_strategy: a number of rows": {"sampling_strategy": {"V": 70}},
     "sampling_strategy: a whole float": {"sampling_strategy": {"V": 45.0}},
     "sampling_strategy: a fraction of a row": {"sampling_strategy": {"V": 45.5}},
+    "sampling_strategy: NaN rows": {"sampling_strategy": {"V": float("nan")}},
+    "sampling_strategy: infinitely many rows": {"sampling_strategy": {"V": float("inf")}},
+    "sampling_strategy: text for a number": {"sampling_strategy": {"V": "70"}},
+    "sampling_strategy: None for a number": {"sampling_strategy": {"V": None}},
     "n_channels: 0": {"n_channels": 0},
     "n_channels: no divisor": {"n_channels": 3},
     "n_channels: so many that one point is left": {"n_channels": 16},
@@ -263,6 +283,53 @@ def outcome(X, y):
     return f"{len(X)} rows, {name}"
 
 
+@st.composite
+def odd_rows(draw):
+    """Draw rows of any shape, type and container, with a bad value or without."""
+    n_rows = draw(st.integers(0, 45))
+    shape = n_rows, *draw(st.lists(st.integers(0, 12), min_size=1, max_size=2))
+    unit = draw(st.sampled_from([1.0, 0.0, 1e-20, 1e3, 1e20]))
+    X = unit * np.random.RandomState(draw(st.integers(0, 99))).randn(*shape)
+    if X.size:
+        X.flat[draw(st.integers(0, X.size - 1))] = draw(
+            st.sampled_from([0.0, 1.0, 65504.0, -1e30, 1e308, np.inf, np.nan])
+        )
+    types = ["f2", "f4", ">f4", "f8", "i1", "u2", "i8", "?", "O"]
+    with np.errstate(all="ignore"):
+        X = X.astype(draw(st.sampled_from(types)))
+    containers = [np.asarray, list, np.ndarray.tolist, *[pd.DataFrame] * (len(shape) == 2)]
+    return draw(st.sampled_from(containers))(X)
+
+
+@st.composite
+def odd_labels(draw, n_rows):
+    """Draw labels of any kind, about as many as there are rows."""
+    kinds = ["ab", "abc", [0, 1], [-1, 1, 7], [True, False], [1.0, 2.0], [0.5, 1.5], [2**63 - 1, 0]]
+    kinds += [["a", 1], [None, "a"], [float("nan"), 1.0], [b"a", b"b"], [(1, 2), (3, 4)], "a"]
+    labels = st.sampled_from(list(draw(st.sampled_from(kinds))))
+    n_rows = max(0, n_rows + draw(st.sampled_from([0, 0, 0, 0, 1, -1])))
+    y = draw(st.lists(labels, min_size=n_rows, max_size=n_rows))
+    return draw(st.sampled_from([list, np.asarray, pd.Series, objects]))(y)
+
+
+@pytest.mark.filterwarnings("ignore")
+@settings(max_examples=60)
+@given(st.data())
+def test_whatever_comes_in_is_refused_or_balanced(data):
+    X = data.draw(odd_rows())
+    y = data.draw(odd_labels(len(X)))
+    try:
+        X_resampled, y_resampled = StaGANSampler(**QUICK).fit_resample(X, y)
+    except (ValueError, TypeError) as error:
+        assert str(error)
+        return
+    assert type(X_resampled) is type(X)
+    assert len(set(pd.Series(y_resampled).value_counts())) == 1
+    resampled = np.asarray(X_resampled, dtype=np.float64)
+    assert np.isfinite(resampled).all()
+    np.testing.assert_array_equal(resampled[: len(X)], np.asarray(X, dtype=np.float64))
+
+
 def write_table(quick, folder):
     lines = []
     for kind in KINDS:
@@ -282,9 +349,6 @@ def write_table(quick, folder):
 
 if __name__ == "__main__":  # python -m tests.test_bad_input: read what changed before it is kept
     import tempfile
-
-    from sktsgan import StaGANSampler
-    from tests.conftest import QUICK
 
     with tempfile.TemporaryDirectory() as name:
         write_table(lambda **params: StaGANSampler(**{**QUICK, **params}), Path(name))
