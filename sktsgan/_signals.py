@@ -68,7 +68,7 @@ def check_not_ragged(X):
     ValueError
         If two rows of a list differ in shape, or numpy does not know that objects are rows.
     """
-    of_objects = getattr(X, "dtype", None) == object and np.ndim(X) == 1
+    of_objects = getattr(getattr(X, "dtype", None), "kind", "") == "O" and np.ndim(X) == 1
     if not (isinstance(X, list | tuple) or of_objects):
         return
     first = None

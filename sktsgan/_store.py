@@ -61,6 +61,7 @@ def write(path, manifest, tensors):
     versions = {name: version(name) for name in ("sktsgan", "torch", "numpy", "scikit-learn")}
     text = json.dumps(encode(manifest | {"format": FORMAT, "versions": versions}))
     metadata = {_MANIFEST: text, _DIGEST: _digest(text, tensors)}
+    _check_file(path)
     if not path.parent.is_dir():
         raise FileNotFoundError(f"'path' must be in a folder that is there. Got {path}.")
     data = save(tensors, metadata)
@@ -135,22 +136,38 @@ def read(path):
     OSError
         If it cannot be read.
     """
+    path = Path(path)
+    _check_file(path)
     # once, and not mapped: a file may be replaced meanwhile, and changed or cut off afterwards
-    data = Path(path).read_bytes()
-    try:
-        tensors = load(data)
-        n_bytes = int.from_bytes(data[:8], "little")
-        metadata = json.loads(data[8 : 8 + n_bytes]).get("__metadata__") or {}
-    except (SafetensorError, *UNREADABLE) as error:
-        raise ValueError(
-            f"'path' must be a whole file that 'save' wrote. {path} is damaged or another: {error}."
-        ) from error
+    with path.open("rb") as file:
+        try:
+            metadata = _read_head(file)
+            tensors = load(file.read()) if _MANIFEST in metadata else {}
+        except (SafetensorError, *UNREADABLE) as error:
+            raise ValueError(
+                f"'path' must be a whole file that 'save' wrote. {path} is damaged or another: "
+                f"{error}."
+            ) from error
     if _MANIFEST not in metadata:
         raise ValueError(f"'path' must be a file that 'save' wrote. {path} is another.")
     manifest = _parse(metadata[_MANIFEST], path)
     if _digest(metadata[_MANIFEST], tensors) != metadata.get(_DIGEST):
         raise ValueError(f"'path' must be a whole file. {path} was changed since it was saved.")
     return manifest, tensors
+
+
+def _check_file(path):
+    """Refuse what would be waited for, or replaced; a folder is an OSError by itself."""
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise ValueError(f"'path' must be a file. {path} is a device or a pipe.")
+
+
+def _read_head(file):
+    """Read what a file says of itself, and go back: foreign files may be huge."""
+    n_bytes = int.from_bytes(file.read(8), "little")
+    head = file.read(min(n_bytes, _MAX_BYTES))
+    file.seek(0)
+    return json.loads(head).get("__metadata__") or {}
 
 
 def _parse(text, path):

@@ -320,8 +320,7 @@ def test_whatever_comes_in_is_refused_or_balanced(data):
     y = data.draw(odd_labels(len(X)))
     try:
         X_resampled, y_resampled = StaGANSampler(**QUICK).fit_resample(X, y)
-    except (ValueError, TypeError) as error:
-        assert str(error)
+    except (ValueError, TypeError):
         return
     assert type(X_resampled) is type(X)
     assert len(set(pd.Series(y_resampled).value_counts())) == 1
