@@ -82,8 +82,8 @@ for name, pipeline in pipelines.items():
 #
 # How good are the beats?
 # -----------------------
-# :class:`~sktsgan.MMDScorer` looks at the beats, not at what a classifier makes of them. It finds the
-# sampler in the pipeline, and compares what its generator draws with the beats of the patients that
+# :class:`~sktsgan.MMDScorer` looks at the beats, not at what a classifier makes of them. It finds
+# the sampler in the pipeline, and compares what its generator draws with beats of the patients that
 # were left out: minus MMD\ :sup:`2`, in the mean over the classes, 0 is best. Beside it stands what
 # the beats of the training patients score, as people differ; a generator can hardly do better than
 # what it learned from.

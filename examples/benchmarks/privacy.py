@@ -228,8 +228,9 @@ def draw_price(table):
     for task, rows in table.groupby("task", sort=False):
         rows = rows.set_index(rows["epsilon"].astype(str))
         ours = rows.loc[names]
-        axes[0].plot(names, ours["F1, synthetic"], "o-", label=f"{task}, synthetic rows only")
-        axes[0].axhline(rows.loc["real rows", "F1, real"], ls=":", lw=1, color="gray")
+        (line,) = axes[0].plot(names, ours["F1, synthetic"], "o-", label=f"{task}, synthetic rows")
+        real = rows.loc["real rows", "F1, real"]
+        axes[0].axhline(real, ls=":", lw=1, color=line.get_color())
         for name in ("distance", "discriminator"):
             auc = ours[f"AUC, {name}"].str.split(" ").str[0].astype(float)
             axes[1].plot(names, auc, "o-", label=f"{task}, {name}")
