@@ -290,6 +290,8 @@ def test_two_sample_score_moves_the_right_way(rng):
     assert scores[2] > 0.99
     linear = classifier_two_sample_score(X, X[::-1] + 3, estimator=LogisticRegression())
     assert linear > 0.99
+    one_far_off = np.where(np.arange(150)[:, None] == 7, 1e140, X)
+    assert 0 <= classifier_two_sample_score(X, one_far_off) <= 1
 
 
 def test_train_on_one_test_on_the_other(beats, rng):

@@ -459,9 +459,10 @@ def _exact_distances(X, queries, n_neighbors):
 
 def _forest(rng):
     seed = rng.randint(2**31 - 1)
-    # trees hold differences below 1e-7 for none, in whatever unit
+    # trees hold differences below 1e-7 for none, in whatever unit, and take no more than 1e38
     return make_pipeline(
         FunctionTransformer(np.asarray, kw_args={"dtype": np.float64}),
         StandardScaler(),
+        FunctionTransformer(np.clip, kw_args={"a_min": -1e30, "a_max": 1e30}),
         RandomForestClassifier(class_weight="balanced", random_state=seed),
     )

@@ -10,6 +10,9 @@ from sklearn.utils.validation import validate_data
 from sktsgan._arrays import in_parts, mapped
 from sktsgan._signals import check_labels, from_columns
 
+# Of more the sum of squares may be infinite.
+_LARGEST = 1e150
+
 
 def check_pair(X_real, X_synthetic, *, min_rows=1, names=("X_real", "X_synthetic")):
     """Return both sets of rows as 2-D, or say what is wrong with them.
@@ -63,7 +66,7 @@ def check_rows(X, name, min_rows=1):
     Raises
     ------
     ValueError
-        If there are too few, or they are not finite numbers.
+        If there are too few, or they are empty, not finite or too large to be squared.
     """
     X = X.detach() if isinstance(X, torch.Tensor) else _as_numbers(X, name)
     if X.ndim not in (2, 3):
@@ -73,9 +76,19 @@ def check_rows(X, name, min_rows=1):
         )
     if len(X) < min_rows:
         raise ValueError(f"'{name}' must have at least {min_rows} rows. Got {len(X)}.")
+    if not all(X.shape[1:]):
+        raise ValueError(
+            f"'{name}' must have rows of at least one time point. Got {tuple(X.shape)}."
+        )
     X = X.reshape(len(X), -1)
-    if not all(bool(as_tensor(part).isfinite().all()) for _, part in in_parts(X)):
+    largest = [float(as_tensor(part).abs().max()) for _, part in in_parts(X)]
+    if not np.isfinite(largest).all():
         raise ValueError(f"'{name}' must be finite. Got NaN or infinity; drop such rows.")
+    if max(largest, default=0) > _LARGEST:
+        raise ValueError(
+            f"'{name}' must hold numbers whose squares are finite, as those below 1e150 are. "
+            "Got larger ones; give the rows in another unit."
+        )
     return X
 
 
