@@ -260,7 +260,8 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         the same rows and with the same parameters that finds it there goes on, and ends with the
         weights that it would have had without a break; on other ones it raises an error. Parameters
         that matter only after training, as `selection` and `variation` do, may differ, and so may a
-        `random_state` that is a RandomState. States of `callbacks` are not in it. Not with
+        `random_state` that is a RandomState. Networks and losses of your own are compared by name;
+        states of `callbacks` are not in it. Not with
         `warm_start` or ``partial_fit``, nor in a cross-validation or a search, whose fits would
         share the folder.
     device : str, default="auto"

@@ -70,8 +70,16 @@ def test_a_process_that_is_not_the_first_saves_nothing_and_waits_for_nobody(monk
 
 
 def torchrun(n, *args, options=()):
-    command = [sys.executable, "-m", "torch.distributed.run", f"--nproc-per-node={n}", *options]
-    command += [str(SCRIPT), *map(str, args)]
+    return launch(["torch.distributed.run", f"--nproc-per-node={n}", *options], args)
+
+
+def accelerate(n, *args):
+    options = ["--multi_gpu", f"--num_processes={n}", f"--main_process_port={free_port()}"]
+    return launch(["accelerate.commands.launch", *options], args)
+
+
+def launch(launcher, args):
+    command = [sys.executable, "-m", *launcher, str(SCRIPT), *map(str, args)]
     return subprocess.run(
         command, capture_output=True, text=True, env=ENVIRONMENT, check=False, timeout=300
     )
@@ -100,9 +108,16 @@ class Joined(Callback):
         net.noise = lambda n, rng=None: noise
 
 
-@pytest.mark.parametrize("n", [3, pytest.param(2, marks=pytest.mark.trust)])
-def test_gradients_weights_and_rows(n, tmp_path):
-    done = torchrun(n, "step", tmp_path)
+@pytest.mark.parametrize(
+    ("start", "n"),
+    [
+        (torchrun, 3),
+        pytest.param(torchrun, 2, marks=pytest.mark.trust),
+        pytest.param(accelerate, 2, marks=pytest.mark.trust),
+    ],
+)
+def test_gradients_weights_and_rows(start, n, tmp_path):
+    done = start(n, "step", tmp_path)
     assert not done.returncode, done.stderr
     steps = read(tmp_path, "step", n)
     # the same gradients in all processes, and those of one process on the joined batch
