@@ -376,7 +376,7 @@ class AdversarialNet(NeuralNet):
         return self.iterator_train(dataset, batch_size=batch_size, rng=self.rng_, **kwargs)
 
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
-        """Go through batches as skorch does, but read the losses of all at the end.
+        """Go through batches, but leave it to :meth:`on_batch_end` when to read the losses.
 
         Parameters
         ----------

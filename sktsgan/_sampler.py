@@ -844,7 +844,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         return rows.reshape(len(rows), *self._signal_shape)
 
     def _check_X_y(self, X, y, accept_sparse=None, reset=True):  # noqa: ARG002, N802 (imblearn's)
-        if isinstance(self.sampling_strategy, dict):
+        if isinstance(self.sampling_strategy, dict):  # imbalanced-learn would stumble over others
             _whole_numbers(self.sampling_strategy)
         if issparse(X):
             raise TypeError(

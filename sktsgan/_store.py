@@ -166,6 +166,8 @@ def _read_head(file):
     """Read what a file says of itself, and go back: foreign files may be huge."""
     n_bytes = int.from_bytes(file.read(8), "little")
     head = file.read(min(n_bytes, _MAX_BYTES))
+    if len(head) < n_bytes:
+        raise ValueError("its head is not as long as it says")
     file.seek(0)
     return json.loads(head).get("__metadata__") or {}
 

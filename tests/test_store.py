@@ -417,7 +417,7 @@ def test_foreign_files(path, tmp_path):
         StaGANSampler.load(tmp_path / "a")
     for content in (b"", b"hello", b"\x80\x04K\x01." * 99, b"\xff" * 8 + b"{}", os.urandom(999)):
         (tmp_path / "b").write_bytes(content)
-        with pytest.raises(ValueError, match="is (damaged or )?another"):
+        with pytest.raises(ValueError, match="damaged or another"):
             StaGANSampler.load(tmp_path / "b")
     header = b'{"__metadata__":null}'
     (tmp_path / "b").write_bytes(len(header).to_bytes(8, "little") + header)
