@@ -11,11 +11,14 @@ from sklearn.metrics import f1_score
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "examples" / "benchmarks"))
 
+import ablation
 import augmentation
 import augmentation_report
 import privacy
 import rivals
 import tasks
+
+from sktsgan import StaGANSampler
 
 SIMULATED = [
     name for name in augmentation.TASKS if name.startswith(("simulated", "sines", "small"))
@@ -177,6 +180,21 @@ def test_cells_of_attacks_hold_their_intervals():
     row = {"sampler": ["SMOTE"], "non-members of": ["a"], "attack": ["distance"]}
     table = privacy.as_table(pd.DataFrame(row | figures | {"memorization ratio": [1.0]}))
     assert table["auc"].tolist() == ["0.500 (0.500 to 0.500)"]
+
+
+@pytest.mark.filterwarnings("ignore:Only")  # two steps teach little
+def test_parts_after_training_share_one():
+    split = tasks.small(0, n_rows=120, n_timepoints=40, n_rare=30, noise=0.1)
+    trained = StaGANSampler(max_epochs=1, steps_per_epoch=2, random_state=0)
+    trained.fit(split.X_train, split.y_train)
+    weights = {name: value.clone() for name, value in trained.net_.module_.state_dict().items()}
+    reused = ablation.Reused(interpolation_fraction=0, random_state=0).take(trained)
+    _, y = reused.fit_resample(split.X_train, split.y_train)
+    assert len(set(np.unique(y, return_counts=True)[1])) == 1
+    assert reused.interpolation_fraction == 0
+    assert reused.net_ is trained.net_
+    for name, value in reused.net_.module_.state_dict().items():
+        assert value.equal(weights[name])
 
 
 def test_what_failed_on_one_seed_has_no_mean():

@@ -65,7 +65,7 @@ class Reused(StaGANSampler):
         vars(self).update({k: v for k, v in vars(other).items() if k not in parameters})
         return self
 
-    def _train(self, X, y, rng, go_on):
+    def _train(self, X, y, rng):
         pass
 
 

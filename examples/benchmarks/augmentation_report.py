@@ -21,6 +21,8 @@ from rivals import ORIGINAL_RECIPE, STAGAN
 from scipy.stats import studentized_range, wilcoxon
 
 FIGURES = ["macro F1", "balanced accuracy"]
+# of scores, before a threshold makes classes of them
+RANKING = ["macro AUPRC"]
 FEW = [task for task in TASKS if task.startswith("few")]
 SIMULATED = [task for task in TASKS if task.startswith(("simulated", "sines", "small"))]
 # MiniRocket is reported, and left out of the means: it needs a package that is not always there
@@ -46,10 +48,12 @@ def main():
     tasks["real"] = [task for task in TASKS if task not in FEW + SIMULATED]
     for name, own in tasks.items():
         write(overview(complete[complete["task"].isin(own)]), folder, f"overview {name}")
+    of_real = complete[~complete["task"].isin(SIMULATED)]
+    write(overview(of_real, RANKING), folder, "overview ranking")
     write(by_record(chosen), folder, "inter-patient by record")
     write(against_original(chosen), folder, "original recipe")
     write(compare(chosen), folder, "wilcoxon")
-    for figure in FIGURES:
+    for figure in FIGURES + RANKING:
         ranks = rank(complete, figure)
         write(ranks.round(2), folder, f"ranks {figure}")
         draw_ranks(ranks, folder / f"{as_name('ranks ' + figure)}.png", figure)
@@ -86,9 +90,9 @@ def as_pairs(mean):
     return mean.map("{:.3f}".format).agg(" / ".join, axis=1)
 
 
-def mean_of_four(table, keys):
+def mean_of_four(table, keys, figures=FIGURES):
     """Mean figures by `keys` over the four classifiers, in the order of the table."""
-    return table[table["classifier"].isin(FOUR)].groupby(keys, sort=False)[FIGURES].mean()
+    return table[table["classifier"].isin(FOUR)].groupby(keys, sort=False)[figures].mean()
 
 
 def with_common_seeds(table):
@@ -112,11 +116,11 @@ def against_original(table):
     return pairs.loc[[task for task in TASKS if task in pairs.index]]
 
 
-def overview(table):
-    """Mean of the four classifiers by task and sampler, F1 / balanced accuracy."""
+def overview(table, figures=FIGURES):
+    """Mean of the four classifiers by task and sampler, figures one after the other."""
     table = table[table["task"].isin(TASKS)]
     failed = table[table["failed"].notna()]
-    pairs = as_pairs(mean_of_four(table, ["task", "sampler"])).unstack().T
+    pairs = as_pairs(mean_of_four(table, ["task", "sampler"], figures)).unstack().T
     for cell in failed[["task", "sampler"]].itertuples(index=False):
         pairs.loc[cell.sampler, cell.task] = "failed"
     return pairs[[task for task in TASKS if task in pairs]].fillna("not run")
