@@ -3,6 +3,9 @@
 import os
 from pathlib import Path
 
+if "PYTEST_XDIST_WORKER" in os.environ:  # before numpy and torch count the cores, which are shared
+    os.environ["OMP_NUM_THREADS"] = "1"
+
 import matplotlib
 import numpy as np
 import pytest
@@ -51,7 +54,13 @@ def beats():
 def trained(beats):
     """Return a sampler that was really trained, for a short while."""
     sampler = StaGANSampler(
-        max_epochs=4, steps_per_epoch=100, batch_size=48, hidden_size=32, random_state=0
+        max_epochs=4,
+        steps_per_epoch=100,
+        batch_size=48,
+        hidden_size=32,
+        discriminator_channels=(16, 32, 32, 64),
+        minibatch_features=8,
+        random_state=0,
     )
     return sampler.fit(*beats)
 

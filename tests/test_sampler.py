@@ -553,7 +553,7 @@ def test_grid_search_in_a_pipeline_with_memory(quick, beats, tmp_path):
         ],
         memory=str(tmp_path),
     )
-    grid = {"gan__lr": [1e-3, 3e-3], "gan__minibatch_features": [0, 2]}
+    grid = {"gan__lr": [1e-3, 3e-3], "clf__C": [0.1, 1.0]}  # rows serve two classifiers
     search = GridSearchCV(pipeline, grid, cv=THREE_FOLDS, n_jobs=2, scoring="f1_macro")
     search.fit(*beats)
     assert search.best_params_.keys() == grid.keys()

@@ -135,10 +135,10 @@ def test_cross_validation_with_several_scorers(quick, beats, routing):
     assert (result["test_f1"] > 0).all()
 
 
-@pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.parametrize("n_jobs", [1, pytest.param(2, marks=pytest.mark.trust)])
 def test_grid_search_chooses_by_it(quick, beats, n_jobs):
     search = GridSearchCV(
-        quick(steps_per_epoch=30),
+        quick(steps_per_epoch=20),
         {"lr": [1e-6, 5e-3]},
         cv=FOLDS,
         scoring=MMDScorer(),

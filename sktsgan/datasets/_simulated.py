@@ -122,9 +122,12 @@ def make_heartbeats(
     >>> X.shape, sorted(set(y.tolist()))
     ((100, 128), ['F', 'N', 'S', 'V'])
     """
-    classes = [] if classes is None else list(classes)
-    if not classes or not set(classes) <= set(_SHARES) or len(set(classes)) < len(classes):
-        raise ValueError(f"'classes' must be some of {list(_SHARES)}, each once. Got {classes}.")
+    known = list(_SHARES)
+    given, classes = classes, list(classes) if np.iterable(classes) else []
+    if not (
+        classes and all(name in known for name in classes) and len(set(classes)) == len(classes)
+    ):
+        raise ValueError(f"'classes' must be some of {known}, each once. Got {given!r}.")
     for name, value, least in (
         ("n_samples", n_samples, len(classes)),
         ("n_patients", n_patients, 1),
