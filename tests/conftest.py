@@ -35,6 +35,16 @@ QUICK = {
 }
 
 
+# Networks that learn something in a few hundred steps.
+LEARNING = {
+    "batch_size": 48,
+    "hidden_size": 32,
+    "discriminator_channels": (16, 32, 32, 64),
+    "minibatch_features": 8,
+    "random_state": 0,
+}
+
+
 @pytest.fixture
 def quick():
     """Return a function that builds a sampler which trains in no time and learns nothing."""
@@ -53,16 +63,7 @@ def beats():
 @pytest.fixture(scope="session")
 def trained(beats):
     """Return a sampler that was really trained, for a short while."""
-    sampler = StaGANSampler(
-        max_epochs=4,
-        steps_per_epoch=100,
-        batch_size=48,
-        hidden_size=32,
-        discriminator_channels=(16, 32, 32, 64),
-        minibatch_features=8,
-        random_state=0,
-    )
-    return sampler.fit(*beats)
+    return StaGANSampler(max_epochs=4, steps_per_epoch=100, **LEARNING).fit(*beats)
 
 
 @pytest.fixture(scope="session")

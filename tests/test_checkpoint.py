@@ -221,7 +221,7 @@ def run(folder, path, seconds=None):
         return process.wait() == 0
 
 
-@pytest.mark.parametrize("n_kills", [1, pytest.param(10, marks=pytest.mark.trust)])
+@pytest.mark.parametrize("n_kills", [2, pytest.param(10, marks=pytest.mark.trust)])
 def test_killed_at_random_moments(tmp_path, n_kills):
     start = time.monotonic()
     assert run("", tmp_path / "expected")

@@ -14,6 +14,7 @@ from skorch.callbacks import Callback, LRScheduler
 from sktsgan import StaGANSampler
 from sktsgan.losses import relativistic
 from sktsgan.metrics import maximum_mean_discrepancy
+from tests.conftest import LEARNING
 
 
 def weights(sampler):
@@ -166,15 +167,7 @@ def test_what_must_stay_while_training_goes_on(quick, beats, tmp_path, change):
 
 def test_partial_fit_learns(beats):
     X, y = beats
-    sampler = StaGANSampler(
-        max_epochs=1,
-        steps_per_epoch=60,
-        batch_size=48,
-        hidden_size=32,
-        discriminator_channels=(16, 32, 32, 64),
-        minibatch_features=8,
-        random_state=0,
-    )
+    sampler = StaGANSampler(max_epochs=1, steps_per_epoch=60, **LEARNING)
     figures = []
     for part in (np.arange(i, len(X), 2) for i in (0, 1, 0, 1)):
         sampler.partial_fit(X[part], y[part], classes=["F", "N", "V"])

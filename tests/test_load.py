@@ -21,7 +21,7 @@ def fit(sampler, X, y):
     return sampler.fit_resample(X, y)[0]
 
 
-@pytest.mark.parametrize("n_fits", [2, pytest.param(8, marks=trust)])
+@pytest.mark.parametrize("n_fits", [4, pytest.param(8, marks=trust)])
 @pytest.mark.parametrize("backend", ["loky", "threading"])
 def test_many_fits_at_once(quick, beats, backend, n_fits):
     samplers = [quick(random_state=i) for i in range(n_fits)]

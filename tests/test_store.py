@@ -472,7 +472,7 @@ ENTRIES = st.sampled_from(
 
 
 @settings(
-    max_examples=int(os.environ.get("SKTSGAN_FUZZ", "100")),
+    max_examples=int(os.environ.get("SKTSGAN_FUZZ", "150")),
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(name=ENTRIES, value=VALUES)
@@ -500,7 +500,7 @@ def within(steps, value):
 
 
 @settings(
-    max_examples=int(os.environ.get("SKTSGAN_FUZZ", "100")),
+    max_examples=int(os.environ.get("SKTSGAN_FUZZ", "150")),
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(steps=st.lists(st.integers(0, 1000), min_size=1, max_size=14), value=LEAVES | VALUES)
