@@ -53,8 +53,9 @@ def spread_places(n_rows, n_most):
     """
     if n_rows <= n_most:
         return np.arange(n_rows)
+    edges = np.arange(n_most + 1) * n_rows // n_most
     within = np.random.default_rng(0).random(n_most)
-    return ((np.arange(n_most) + within) * (n_rows / n_most)).astype(int)
+    return edges[:-1] + (within * np.diff(edges)).astype(int)
 
 
 def take(X, rows):

@@ -1,11 +1,16 @@
 """How rows were prepared before they came: padded, or scaled one by one. New ones keep to it."""
 
+from functools import partial
+
 import numpy as np
 
 from sktsgan._arrays import spread_places
 
-# Rows count as padded where at least this share of them ends, or begins, in the same value.
+# Rows count as padded where at least this share of them, or of a class, ends or begins in the same
+# value ...
 _PADDED_SHARE = 0.1
+# ... and no fewer than this, as two rows of a small class may end alike by chance.
+_LEAST_PADDED = 3
 # Rows that are looked at for their scale; more would show no more of it.
 _N_MEASURED = 5000
 # Rows count as scaled one by one where at least this share of them agrees ...
@@ -18,14 +23,17 @@ class Preparation:
     """What rows have in common by the way they were prepared.
 
     *Padding* is one value at the end or at the beginning of rows, twice or more often. *Scaling*
-    row by row gives all of them the same range, or the same mean and standard deviation beside
-    padding. Sums of rows and generated ones have neither to the last digit, and a classifier could
-    tell them from real ones by it.
+    row by row gives all of them, beside padding, the same range, or the same mean and standard
+    deviation, in each channel or in all of them together. Rows whose *offset* alone was taken out
+    have the same mean or the same smallest value. Sums of rows moved in time and generated ones
+    have none of it to the last digit, and a classifier could tell them from real ones by it.
 
     Parameters
     ----------
     signals : ndarray of shape (n_samples, n_channels, n_timepoints)
         Real rows, in their own unit.
+    labels : ndarray of shape (n_samples,)
+        Their classes.
 
     Attributes
     ----------
@@ -35,21 +43,19 @@ class Preparation:
         Whether they were scaled one by one.
     """
 
-    def __init__(self, signals):
+    def __init__(self, signals, labels):
         self.signals = signals
-        self.padding = _find_ends(signals) | _find_ends(signals[..., ::-1])[:, ::-1]
+        self.padding = _find_padding(signals)
+        for label in np.unique(labels):  # a rare class may be the only one that is padded
+            own = labels == label
+            self.padding[own] |= _find_padding(signals[own])
         some = spread_places(len(signals), _N_MEASURED)
         some, inside = signals[some].astype(np.float64), ~self.padding[some, None]
-        self.measure, self.target = None, None
-        for measure in (_range, _moments):
-            target = _agreed(*measure(some, inside))
-            if target:
-                self.measure, self.target = measure, target
-                break
-        self.scaled = self.measure is not None
+        self.measure, self.start, self.size = _find_scale(some, inside)
+        self.scaled = self.size is not None
 
     def __bool__(self):
-        return self.scaled or bool(self.padding.any())
+        return self.measure is not None or bool(self.padding.any())
 
     def give(self, signals, like):
         """Prepare new signals as real ones were.
@@ -64,14 +70,20 @@ class Preparation:
         Returns
         -------
         ndarray of float64 of shape (n_new, n_channels, n_timepoints)
-            The signals, scaled and padded.
+            The signals, scaled or moved, and padded.
         """
         padding = self.padding[like][:, None]
-        if self.scaled:
+        if self.measure is not None:
             start, size = self.measure(signals, ~padding)
-            factor = np.divide(self.target[1], size, out=np.ones_like(size), where=size > 0)
-            signals = self.target[0] + factor * (signals - start)
+            factor = np.ones_like(size)
+            if self.scaled:
+                np.divide(self.size, size, out=factor, where=size > 0)
+            signals = self.start + factor * (signals - start)
         return np.where(padding, self.signals[like], signals)
+
+
+def _find_padding(signals):
+    return _find_ends(signals) | _find_ends(signals[..., ::-1])[:, ::-1]
 
 
 def _find_ends(signals):
@@ -79,37 +91,62 @@ def _find_ends(signals):
     last = signals[..., -1]
     repeats = (signals[..., -2] == last).all(axis=1)
     values, counts = np.unique(last[repeats], axis=0, return_counts=True)
-    if not repeats.any() or counts.max() < _PADDED_SHARE * len(signals):
+    least = max(_LEAST_PADDED, _PADDED_SHARE * len(signals))
+    if counts.max(initial=0) < least:
         return np.zeros((len(signals), signals.shape[2]), dtype=bool)
     equal = (signals == values[counts.argmax()][:, None]).all(axis=1)
     to_the_end = np.logical_and.accumulate(equal[:, ::-1], axis=1)[:, ::-1]
     return to_the_end & repeats[:, None]
 
 
-def _range(signals, inside):
+def _find_scale(signals, inside):
+    """Return how to measure start and size of signals, and which ones nearly all have, or None.
+
+    Where channels agree one by one, they do so together only if all were prepared alike, so that
+    the first way comes first. A size is no preparation without a start.
+    """
+    measures = [
+        partial(measure, axis=axis) for measure in (_range, _moments) for axis in (2, (1, 2))
+    ]
+    measured = [(measure, *measure(signals, inside)) for measure in measures]
+    for both in (True, False):
+        for measure, start, size in measured:
+            target = _agreed(start, size, both)
+            if target:
+                return measure, target[0], target[1] if both else None
+    return None, None, None
+
+
+def _range(signals, inside, axis):
     """Return the smallest value beside padding and the distance to the largest."""
-    low = np.min(signals, axis=2, where=inside, initial=np.inf, keepdims=True)
-    high = np.max(signals, axis=2, where=inside, initial=-np.inf, keepdims=True)
+    low = np.min(signals, axis=axis, where=inside, initial=np.inf, keepdims=True)
+    high = np.max(signals, axis=axis, where=inside, initial=-np.inf, keepdims=True)
     nothing = ~inside.any(axis=2, keepdims=True)
     return tuple(np.where(nothing, 0.0, part) for part in (low, np.subtract(high, low)))
 
 
-def _moments(signals, inside):
+def _moments(signals, inside, axis):
     """Return mean and standard deviation beside padding."""
-    n_inside = np.maximum(inside.sum(axis=2, keepdims=True), 1)
-    mean = np.sum(signals, axis=2, where=inside, keepdims=True, dtype=np.float64) / n_inside
-    squares = np.sum((signals - mean) ** 2, axis=2, where=inside, keepdims=True) / n_inside
+    inside = np.broadcast_to(inside, signals.shape)
+    n_inside = np.maximum(inside.sum(axis=axis, keepdims=True), 1)
+    mean = np.sum(signals, axis=axis, where=inside, keepdims=True, dtype=np.float64) / n_inside
+    squares = np.sum((signals - mean) ** 2, axis=axis, where=inside, keepdims=True) / n_inside
     return mean, squares**0.5
 
 
-def _agreed(start, size):
-    """Return the usual numbers where nearly all rows have them; constant signals have none."""
+def _agreed(start, size, both):
+    """Return the usual numbers where nearly all rows have them; constant signals have none.
+
+    With `both`, rows are to have the usual start and size, and else the start.
+    """
     dead = ~(size > 0).any(axis=0)  # channels, as of a lead that is not there
     varied = ((size > 0) | dead).all(axis=(1, 2))
     if dead.all() or not varied.any():
         return None
     start, size = start[varied], size[varied]
     target = np.median(start, axis=0), np.median(size, axis=0)
-    off = [np.abs(own - usual) for own, usual in zip((start, size), target, strict=True)]
-    agrees = ((np.maximum(*off) <= _TOLERANCE * target[1]) | dead).all(axis=(1, 2))
+    off = np.abs(start - target[0])
+    if both:
+        off = np.maximum(off, np.abs(size - target[1]))
+    agrees = ((off <= _TOLERANCE * target[1]) | dead).all(axis=(1, 2))
     return target if agrees.mean() >= _AGREEING_SHARE else None

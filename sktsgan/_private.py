@@ -133,9 +133,11 @@ def scaler_of_bounds(bounds, n_channels):
 class BoundedRows(ScaledRows):
     """Scaled rows, clipped to the public bounds, so that no row can make a gradient infinite."""
 
-    def __getitem__(self, places):
-        X, y = super().__getitem__(places)
-        return X.clamp(-_SPAN, _SPAN), y
+    def _scaled(self, signals):
+        # clipped before they are float32, in which none may be too large: a row must not show
+        reach = _SPAN * self.scaler.scale
+        low, high = self.scaler.center - reach, self.scaler.center + reach
+        return super()._scaled(np.clip(signals, low, high)).clip(-_SPAN, _SPAN)
 
 
 def secret_generator(device, seed=None):
@@ -438,15 +440,20 @@ class PrivateNet(AdversarialNet):
         self.epsilon_ = description["epsilon"]
 
     def _update_privately(self, X_real, y_real, X_fake, y_fake):
-        """Step on clipped and noised gradients; return the scores of the synthetic rows."""
-        # how many real rows there were must not show in the random state, which files hold
-        X = torch.cat([self._augmented(X_real, self.secret_rng_), self._augmented(X_fake)])
+        """Step on clipped and noised gradients; return the scores of the synthetic rows before."""
+        # how many real rows there were must not show in the random state, which files hold, nor in
+        # how the scores that are written down are rounded
+        X_real, X_fake = self._augmented(X_real, self.secret_rng_), self._augmented(X_fake)
+        with torch.no_grad():
+            scores = self.private_.per_row(X_fake, y_fake)
         sizes = [len(X_real), len(X_fake)]
-        scores = self.private_.find_gradients(
-            X, torch.cat([y_real, y_fake]), lambda scores: self._slopes(*scores.split(sizes))
+        self.private_.find_gradients(
+            torch.cat([X_real, X_fake]),
+            torch.cat([y_real, y_fake]),
+            lambda scores: self._slopes(*scores.split(sizes)),
         )
         self.private_.step()
-        return scores[len(X_real) :]
+        return scores
 
     def _slopes(self, real_scores, fake_scores):
         """Give the slope of each row's part of the loss at its score."""
@@ -509,7 +516,7 @@ class PrivateSteps:
         self.sample_rate = sample_rate
 
     def find_gradients(self, X, y, slopes):
-        """Leave the gradient of each row with the parameters; return the rows' scores.
+        """Leave the gradient of each row with the parameters.
 
         Parameters
         ----------
@@ -528,7 +535,6 @@ class PrivateSteps:
                 scores.backward(slopes(scores.detach()))
         finally:
             self.per_row.disable_hooks()
-        return scores.detach()
 
     def step(self):
         """Clip, sum, add noise, and step."""

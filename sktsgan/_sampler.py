@@ -756,7 +756,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         alignment = self._alignment()
         variation = Variation(donors, rng, alignment) if self.variation else None
         detail = Detail(rows, self.detail_fraction) if self.detail_fraction else None
-        preparation = Preparation(as_signals(X, self.n_channels)[places])
+        preparation = Preparation(as_signals(X, self.n_channels)[places], labels)
         judge = NeighborSelection(rows, labels, alignment)
         return judge, variation, detail, preparation
 

@@ -12,7 +12,7 @@ from sktsgan._threads import by_blocks
 _COPY_SHARE = 0.1
 # Real rows that vote on the class of a generated one.
 _N_VOTERS = 3
-# Rows that were all scaled to one height differ in it by rounding.
+# Share by which rounding may change a row.
 _ROUNDING = 1e-5
 # Nearest rows of its class among which new ones are made with a row. Two beats of a class may point
 # up and down, and what lies between those is no beat.
@@ -80,8 +80,8 @@ class NeighborSelection:
     def copy_distance(self, label):
         """Distance to a real row below which a row of a class is a near-copy of it."""
         X = self.X[self.y == label]
-        if len(X) < 2:
-            return 0.0
+        if len(X) < 2:  # as one row, varied by nothing and scaled again, comes out
+            return _ROUNDING * float(np.linalg.norm(X))
         # one of the class's own rows is always itself
         distances, _ = NearestNeighbors(n_neighbors=2).fit(X).kneighbors(X)
         return _COPY_SHARE * float(np.median(distances[:, 1]))

@@ -26,7 +26,7 @@ from sktsgan.metrics import (
     mmd_permutation_test,
     train_synthetic_test_real_score,
 )
-from sktsgan.metrics._mmd import median_bandwidth
+from sktsgan.metrics._mmd import median_bandwidth, permuted_discrepancies
 
 
 def slow_p_value(X, Y, bandwidth):
@@ -655,3 +655,45 @@ def test_folds_are_seeded(rng):
         for s in (0, 0, 1)
     ]
     assert scores[0] == scores[1] != scores[2]
+
+
+def _permuted(X, Y, bandwidth, n_permutations, rng):
+    """Slow oracle: the unbiased MMD^2 of the given and of permuted labels, in double precision."""
+    rows, n = np.concatenate([X, Y]), len(X)
+    squares = ((rows[:, None] - rows[None]) ** 2).sum(axis=2)
+    kernel = sum(np.exp(-c * squares / (2 * bandwidth**2)) for c in (0.25, 0.5, 1, 2, 4)) / 5
+    np.fill_diagonal(kernel, 0)
+    values = []
+    for i in range(1 + n_permutations):
+        order = rng.permutation(len(rows)) if i else np.arange(len(rows))
+        a, b = order[:n], order[n:]
+        within = [kernel[np.ix_(own, own)].sum() / (len(own) * (len(own) - 1)) for own in (a, b)]
+        values.append(sum(within) - 2 * kernel[np.ix_(a, b)].mean())
+    return np.array(values)
+
+
+@pytest.mark.parametrize(
+    ("n_features", "factor", "share"),
+    [(128, 1.15, 0.1), (128, 1.15, 1.0), (9, 1.0, 1.0), (9, 1.0, 30.0)],
+)
+def test_permutation_test_against_double_precision(rng, n_features, factor, share):
+    """For bandwidths for which all rows are far from each other, and for which all are near."""
+    X, Y = rng.normal(size=(80, n_features)), factor * rng.normal(size=(80, n_features))
+    bandwidth = share * median_bandwidth(X)
+    found = mmd_permutation_test(X, Y, n_permutations=199, bandwidth=bandwidth, random_state=0)
+    values = _permuted(X, Y, bandwidth, 199, rng)
+    assert found.statistic == pytest.approx(values[0], rel=1e-3, abs=1e-9)
+    # other permutations: p is right but for its own error
+    p = np.mean(values >= values[0])
+    assert found.p_value == pytest.approx(p, abs=0.01 + 4 * (p * (1 - p) / 199) ** 0.5)
+
+
+def test_permutations_of_rows_that_hardly_differ_in_distance():
+    """Noise of 3,000 numbers a row: all MMD^2 are near 1e-5, and none of them is the given one."""
+    X, Y = np.random.default_rng(2).normal(size=(2, 600, 3000)).astype(np.float32)
+    rng = np.random.RandomState(0)
+    values = permuted_discrepancies(X, Y, 199, rng=rng)
+    p = (1 + (values[1:] >= values[0]).sum()) / 200
+    assert mmd_permutation_test(X, Y, n_permutations=199, random_state=0).p_value == pytest.approx(
+        p, abs=0.011
+    )

@@ -57,7 +57,9 @@ def test_against_scikit_learn(rng, n_real):
 
 
 @settings(max_examples=30)
-@given(scale=st.floats(-150, 149), offset=st.floats(-5, 5), seed=st.integers(0, 99))  # below 1e150
+@given(
+    scale=st.floats(-149, 149), offset=st.floats(-5, 5), seed=st.integers(0, 99)
+)  # 1e-150 to 1e150
 def test_scale_offset_and_order_do_not_matter(scale, offset, seed):
     rng = np.random.default_rng(seed)
     X, Y = rng.normal(size=(20, 5)), rng.normal(1, 1, size=(15, 5))
@@ -131,6 +133,7 @@ def test_bandwidth_of_degenerate_sets():
         (np.ones((3, 4)), np.ones((0, 4)), {}, "'X_synthetic' must have at least 2 rows"),
         (np.ones((3, 4)), np.full((3, 4), np.nan), {}, "'X_synthetic' must be finite"),
         (np.ones((3, 4)), np.full((3, 4), 1e160), {}, "'X_synthetic' must hold numbers whose"),
+        (np.full((3, 4), 1e-160), np.ones((3, 4)), {}, "'X_real' must hold .* Got smaller ones"),
         (np.ones((3, 0)), np.ones((3, 0)), {}, r"at least one time point. Got \(3, 0\)"),
         (np.ones((3, 0, 5)), np.ones((3, 5)), {}, r"at least one time point. Got \(3, 0, 5\)"),
         (np.ones(4), np.ones((3, 4)), {}, r"'X_real' must be of shape .* Got \(4,\)"),
@@ -166,3 +169,18 @@ def test_exact_up_to_the_size_that_is_documented(rng, monkeypatch, sizes):
     X, Y = (rng.normal(size=(n, 3)) for n in sizes)
     error = maximum_mean_discrepancy(X, Y, return_standard_error=True).standard_error
     assert (error == 0) == (max(sizes) <= 4)
+
+
+@pytest.mark.parametrize("spread", [1e-3, 1])
+def test_a_set_that_is_far_away(rng, spread):
+    """Its own distances are not drowned by the one to the other set."""
+    X, Y = rng.normal(size=(60, 20)), spread * rng.normal(size=(40, 20))
+    expected = maximum_mean_discrepancy(X, 1e4 + Y, bandwidth=5.0)
+    # numbers near 1e8 are a few 1e-8 apart
+    assert maximum_mean_discrepancy(X, 1e8 + Y, bandwidth=5.0) == pytest.approx(expected, abs=1e-5)
+
+
+def test_biased_is_never_below_zero(rng):
+    X = rng.normal(size=(300, 128))
+    for _ in range(20):
+        assert 0 <= maximum_mean_discrepancy(X, rng.permutation(X), biased=True) < 1e-8

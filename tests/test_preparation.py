@@ -1,4 +1,4 @@
-"""Rows that came padded, or scaled one by one: new ones are so too."""
+"""Rows that came padded, moved or scaled one by one: new ones are so too."""
 
 import numpy as np
 import pytest
@@ -6,6 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sktsgan._preparation import Preparation
+from sktsgan.datasets import make_heartbeats
+
+
+def prepared(X):
+    """Look at rows of one class."""
+    return Preparation(X, np.zeros(len(X)))
 
 
 def as_range(X):
@@ -14,7 +20,20 @@ def as_range(X):
 
 
 def standardized(X):
-    return (X - X.mean(axis=-1, keepdims=True)) / X.std(axis=-1, keepdims=True)
+    return centred(X) / X.std(axis=-1, keepdims=True)
+
+
+def centred(X):
+    return X - X.mean(axis=-1, keepdims=True)
+
+
+def on_the_ground(X):
+    return X - X.min(axis=-1, keepdims=True)
+
+
+def together(prepare):
+    """Prepare the channels of a signal as one row."""
+    return lambda X: prepare(X.reshape(*X.shape[:-2], -1)).reshape(X.shape)
 
 
 def padded(X, n_padded, value=0.0, front=False):
@@ -29,7 +48,6 @@ def padded(X, n_padded, value=0.0, front=False):
     "prepare",
     [
         lambda X: X,
-        lambda X: X - X.mean(axis=-1, keepdims=True),  # sums of rows keep to it by themselves
         lambda X: X / np.abs(X).max(),
         lambda X: np.round(20 * X),
         lambda X: np.repeat(X[..., :1], 30, axis=-1),
@@ -37,7 +55,10 @@ def padded(X, n_padded, value=0.0, front=False):
 )
 def test_nothing_is_found_where_nothing_is(rng, prepare, dtype):
     X = rng.normal(size=(200, 2, 30)) * rng.uniform(1, 2, size=(200, 1, 1))
-    assert not Preparation(prepare(X).astype(dtype))
+    assert not prepared(prepare(X).astype(dtype))
+
+
+WAYS = (as_range, standardized, centred, on_the_ground)
 
 
 @given(
@@ -45,7 +66,9 @@ def test_nothing_is_found_where_nothing_is(rng, prepare, dtype):
     n_channels=st.integers(1, 3),
     front=st.booleans(),
     value=st.sampled_from([-1.0, 7.5]),
-    prepare=st.sampled_from([lambda X: X, as_range, standardized]),
+    prepare=st.sampled_from(
+        [lambda X: X, *WAYS, *(together(prepare) for prepare in WAYS)],
+    ),
 )
 def test_new_signals_are_as_real_ones(seed, n_channels, front, value, prepare):
     """A law: what shows in all real rows shows in new ones, and preparing twice changes nothing."""
@@ -56,7 +79,7 @@ def test_new_signals_are_as_real_ones(seed, n_channels, front, value, prepare):
         row[:, : 40 - n] = prepare(rng.normal(2, 3, size=(n_channels, 40 - n)))
     X = X[..., ::-1] if front else X
     X = padded(X, n_padded, value, front)
-    preparation = Preparation(X)
+    preparation = prepared(X)
     np.testing.assert_array_equal(preparation.padding.sum(axis=1), n_padded)
     like = rng.integers(60, size=25)
     new = preparation.give(rng.normal(1, 2, size=(25, n_channels, 40)), like)
@@ -74,7 +97,7 @@ def test_the_table_with_zeros_behind(rng):
     X = padded(as_range(rng.normal(size=(400, 1, 60))), n_padded)
     for row, n in zip(X, n_padded, strict=True):
         row[:, : 60 - n] = as_range(row[:, : 60 - n])
-    preparation = Preparation(X)
+    preparation = prepared(X)
     assert (preparation.padding.sum(axis=1) > n_padded).any()
     like = rng.integers(400, size=100)
     new = preparation.give(rng.normal(size=(100, 1, 60)), like)
@@ -86,7 +109,7 @@ def test_the_table_with_zeros_behind(rng):
 def test_whole_numbers_and_a_row_that_is_all_padding(rng):
     X = padded(rng.integers(1, 255, size=(50, 1, 20)), np.repeat([0, 3, 20], [25, 24, 1]))
     X = X.astype(np.uint8)
-    preparation = Preparation(X)
+    preparation = prepared(X)
     assert preparation.padding.sum() == 24 * 3 + 20
     new = preparation.give(rng.normal(100, 20, size=(50, 1, 20)), np.arange(50))
     assert np.isfinite(new).all()
@@ -96,16 +119,26 @@ def test_whole_numbers_and_a_row_that_is_all_padding(rng):
 def test_few_rows_that_end_alike_are_not_padded(rng):
     X = rng.normal(size=(100, 1, 20))
     X[:9, :, -3:] = 0
-    assert not Preparation(X).padding.any()
+    assert not prepared(X).padding.any()
     X[:, :, -1] = 0  # one value is no padding
-    assert not Preparation(X).padding.any()
+    assert not prepared(X).padding.any()
+
+
+def test_padding_of_a_rare_class_alone(rng):
+    X = rng.normal(size=(200, 1, 20))
+    y = np.arange(200) >= 190
+    X[y, :, -5:] = 0
+    padding = Preparation(X, y).padding
+    np.testing.assert_array_equal(padding.sum(axis=1), 5 * y)
+    X[192:, :, -5:] = rng.normal(size=(8, 1, 5))  # two that end alike are chance
+    assert not Preparation(X, y).padding.any()
 
 
 @pytest.mark.parametrize("spread", [0, 1])
 def test_a_dead_channel_does_not_hide_a_scale(rng, spread):
     X = as_range(rng.normal(size=(50, 2, 20)))
     X[:, 1] = spread * rng.normal(size=(50, 1))
-    preparation = Preparation(X)
+    preparation = prepared(X)
     new = preparation.give(rng.normal(size=(3, 2, 20)), np.array([1, 2, 3]))
     np.testing.assert_allclose(new[:, 0].min(axis=1), 0, atol=1e-9)
     np.testing.assert_allclose(new[:, 0].max(axis=1), 1)
@@ -115,6 +148,37 @@ def test_a_dead_channel_does_not_hide_a_scale(rng, spread):
 def test_constant_rows_do_not_hide_a_scale(rng):
     X = as_range(rng.normal(size=(50, 1, 20)))
     X[::2] = 0
-    preparation = Preparation(X)
+    preparation = prepared(X)
     new = preparation.give(rng.normal(size=(1, 1, 20)), np.array([1]))
     assert (new.min(), new.max()) == (0, pytest.approx(1))
+
+
+def _mean(X):
+    return X.mean(axis=1)
+
+
+def _range(X):
+    return np.column_stack([X.min(axis=1), X.max(axis=1)])
+
+
+@pytest.mark.parametrize(
+    ("prepare", "measure"), [(centred, _mean), (as_range, _range), (standardized, np.std)]
+)
+def test_no_preparation_tells_new_rows(quick, prepare, measure):
+    """Rows of two leads, prepared as one row each."""
+    X, y = make_heartbeats(
+        300, classes="NV", weights=[0.8, 0.2], n_timepoints=32, n_channels=2, random_state=0
+    )
+    X = prepare(X.reshape(300, -1))
+    X_new = quick(n_channels=2).fit_resample(X, y)[0][300:]
+    usual = np.broadcast_to(measure(X[:1]), measure(X_new).shape)
+    np.testing.assert_allclose(measure(X_new), usual, atol=1e-6)
+
+
+def test_a_rare_class_that_is_padded(quick):
+    X, y = make_heartbeats(400, classes="NV", weights=[0.93, 0.07], n_timepoints=32, random_state=0)
+    X[y == "V", -8:] = 0
+    X_resampled, y_resampled = quick().fit_resample(X, y)
+    new = X_resampled[400:][y_resampled[400:] == "V"]
+    assert (new[:, -8:] == 0).all()
+    assert np.ptp(new[:, :-8], axis=1).min() > 0

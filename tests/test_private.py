@@ -154,7 +154,7 @@ def test_rows_are_drawn_each_on_its_own():
 
 def test_rows_are_clipped_to_the_bounds():
     scaler = scaler_of_bounds((-2, 2), 1)
-    signals = np.array([[[1e30, -1e30, 0.5]]])
+    signals = np.array([[[1e300, -1e45, 0.5]]])
     X, _ = BoundedRows(signals, np.array([0]), np.array([0]), scaler)[torch.tensor([0])]
     assert X.tolist() == [[[4.0, -4.0, 1.0]]]
     assert scaler.restored(X.numpy()).tolist() == [[[2.0, -2.0, 0.5]]]

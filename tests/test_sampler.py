@@ -181,6 +181,16 @@ def test_copies_that_could_not_be_avoided_are_counted(quick):
         quick().fit_resample(X, np.repeat([0, 1], [60, 30]))
 
 
+def test_copies_of_one_scaled_row_are_counted(quick, beats):
+    """What varies a row is scaled away again."""
+    X, y = beats
+    rows = np.append(np.flatnonzero(y == "N"), np.flatnonzero(y == "V")[:1])
+    X = (X - X.min(axis=1, keepdims=True)) / np.ptp(X, axis=1, keepdims=True)
+    copies = "399 of the 399 rows made for class 'V' are near-copies"
+    with pytest.warns(UserWarning, match="has 1 row"), pytest.warns(UserWarning, match=copies):
+        quick(variation=0).fit_resample(X[rows], y[rows])
+
+
 def test_whole_columns_of_a_frame_are_rounded(quick, beats, tmp_path):
     frame = pd.DataFrame(np.rint(100 * beats[0]).astype(int))
     frame[5] = frame[5].astype("Int64")

@@ -70,6 +70,7 @@ def test_no_peaks():
         ({"fs": None}, "'fs' must be a frequency"),
         ({"target_fs": -5}, "'target_fs' must be a frequency"),
         ({"target_fs": 0}, "'target_fs' must be a frequency"),
+        ({"fs": 1e6, "target_fs": 10}, "'target_fs' must be at least a 20,000th of 'fs'. Got"),
         ({"window": (0, 0.001)}, "'window' must be two lengths"),
         ({"window": (np.inf, 0.3)}, "'window' must be two lengths"),
         ({"window": 0.3}, "'window' must be two lengths"),

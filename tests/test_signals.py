@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sktsgan import _arrays
+from sktsgan._arrays import spread_places
 from sktsgan._signals import SignalScaler, as_signals, as_type, check_finite
 
 
@@ -100,3 +101,13 @@ def test_numbers_too_large_for_a_type(name):
 def test_first_row_of_a_part():
     with pytest.raises(ValueError, match="Row 12 is the first with inf, at value 1"):
         check_finite(np.array([[0, 0], [0, 0], [0, np.inf]]), first=10)
+
+
+@given(n_most=st.integers(1, 50), more=st.integers(0, 120))
+def test_places_to_look_at_are_different_ones(n_most, more):
+    places = spread_places(n_most + more, n_most)
+    assert len(places) == n_most
+    assert (np.diff(places) > 0).all()
+    assert 0 <= places[0] <= places[-1] < n_most + more
+    parts = np.arange(n_most + 1) * (n_most + more) // n_most
+    assert ((parts[:-1] <= places) & (places < parts[1:])).all()

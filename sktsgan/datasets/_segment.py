@@ -67,6 +67,11 @@ def segment_beats(signal, peaks, *, fs, target_fs=None, window=(0.3, 0.41)):
     target_fs = fs if target_fs is None else check_frequency("target_fs", target_fs)
     before, after = check_window(window, target_fs)
     ratio = Fraction(target_fs / fs).limit_denominator(10_000)
+    if not ratio:
+        raise ValueError(
+            f"'target_fs' must be at least a 20,000th of 'fs'. Got {target_fs:g} Hz of {fs:g} Hz; "
+            "resample in steps."
+        )
     if ratio != 1:
         # a line through both ends is taken off meanwhile, as the filter sees zeros beyond them
         signal = resample_poly(signal, ratio.numerator, ratio.denominator, axis=-1, padtype="line")

@@ -196,8 +196,9 @@ def mmd_permutation_test(
         bandwidth=bandwidth,
         rng=check_random_state(random_state),
     )
-    # with few groups many permutations are the given split again, but for the rounding
-    rounding = 1e-6
+    # With few groups many permutations are the given split again, but for the rounding. It is less
+    # where sums have more terms, and so is what values differ by.
+    rounding = 1e-6 * min(1.0, 100 / min(len(X_real), len(X_synthetic)))
     if bandwidth is not None:  # a wide one makes all values small
         usual = median_bandwidth(torch.cat([_some_rows(X) for X in (X_real, X_synthetic)]))
         rounding *= min(1.0, (usual / bandwidth) ** 2)
@@ -282,15 +283,16 @@ def _check_bandwidth(bandwidth, X):
 
 def _discrepancy(X_real, X_synthetic, bandwidth, biased):
     """Compute MMD^2 from all pairs."""
-    # the median row, which an outlier does not move away from all others
-    center = _some_rows(X_real).median(0).values
-    scaling = center, bandwidth
+    # Each set around its own middle, as where they are far apart squares would drown distances.
+    # The median row is one that an outlier does not move away from all others.
+    centers = [_some_rows(X).median(0).values for X in (X_real, X_synthetic)]
     means = []
-    for X in (X_real, X_synthetic):
-        total, n = _sum_of_kernel(X, None, scaling), len(X)
+    for X, center in zip((X_real, X_synthetic), centers, strict=True):
+        total, n = _sum_of_kernel(X, None, (center, bandwidth)), len(X)
         means.append((total + n) / n**2 if biased else total / (n * (n - 1)))
-    between = _sum_of_kernel(X_real, X_synthetic, scaling) / (len(X_real) * len(X_synthetic))
-    return float(sum(means) - 2 * between)
+    between = _sum_of_kernel(X_real, X_synthetic, (centers[0], bandwidth))
+    value = sum(means) - 2 * between / (len(X_real) * len(X_synthetic))
+    return float(max(value, 0.0) if biased else value)  # but for rounding it is no less
 
 
 def _mean_over_blocks(X_real, X_synthetic, bandwidth):
@@ -359,15 +361,18 @@ def _sum_of_powers(kernel):
 
 
 def _kernel_matrix(rows, bandwidth):
-    """Return the kernel between all rows less 1, with a diagonal of 0.
+    """Return the kernel between all rows, or the kernel less 1, with a diagonal of 0.
 
-    MMD^2 does not change with the 1, without which small differences are not rounded away.
+    MMD^2 does not change with the 1. Without it small differences between rows that are near for
+    the bandwidth are not rounded away, and with it small kernels of rows that are far.
     """
     scaling = rows.median(0).values, bandwidth
-    power = _exponents(_prepare(rows, *scaling), _prepare(rows, *scaling, flip=True)).expm1_()
+    power = _exponents(_prepare(rows, *scaling), _prepare(rows, *scaling, flip=True))
+    far = float(power.mean()) < -1
+    power = power.exp_() if far else power.expm1_()
     kernel = power.clone()
     for _ in _FACTORS[1:]:
-        power.mul_(power + 2)
+        power.mul_(power if far else power + 2)
         kernel += power
     return kernel.fill_diagonal_(0) / len(_FACTORS)
 

@@ -10,8 +10,8 @@ from sklearn.utils.validation import validate_data
 from sktsgan._arrays import in_parts, mapped
 from sktsgan._signals import check_labels, from_columns
 
-# Of more the sum of squares may be infinite.
-_LARGEST = 1e150
+# Of more the sum of squares may be infinite, and of less squares may vanish.
+_LARGEST, _SMALLEST = 1e150, 1e-150
 
 
 def check_pair(X_real, X_synthetic, *, min_rows=1, names=("X_real", "X_synthetic")):
@@ -66,7 +66,7 @@ def check_rows(X, name, min_rows=1):
     Raises
     ------
     ValueError
-        If there are too few, or they are empty, not finite or too large to be squared.
+        If there are too few, or they are empty, not finite, or too large or small to be squared.
     """
     X = X.detach() if isinstance(X, torch.Tensor) else _as_numbers(X, name)
     if X.ndim not in (2, 3):
@@ -88,6 +88,11 @@ def check_rows(X, name, min_rows=1):
         raise ValueError(
             f"'{name}' must hold numbers whose squares are finite, as those below 1e150 are. "
             "Got larger ones; give the rows in another unit."
+        )
+    if 0 < max(largest, default=0) < _SMALLEST:
+        raise ValueError(
+            f"'{name}' must hold numbers whose squares are above 0, as those above 1e-150 are. "
+            "Got smaller ones alone; give the rows in another unit."
         )
     return X
 
