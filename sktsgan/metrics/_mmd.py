@@ -80,10 +80,10 @@ def maximum_mean_discrepancy(
         `X_real`, at most 2,000 drawn by a fixed seed.
     estimator : {"auto", "exact", "blocks"}, default="auto"
         "exact" takes all pairs, in tiles: memory does not grow with the rows, time with their
-        square. "blocks" takes the mean over blocks of 1,000 real and 1,000 synthetic rows, in an
-        order drawn by a fixed seed [2]_: time grows with the rows, for millions of them, and the
-        value scatters by the standard error around the exact one. "auto" is exact up to 20,000
-        rows, and where `biased` is set.
+        square. "blocks" takes the mean over ten blocks or more, with some 1,000 rows of the
+        larger set and their share of the other, in an order drawn by a fixed seed [2]_: time
+        grows with the rows, for millions of them, and the value scatters by the standard error
+        around the exact one. "auto" is exact up to 20,000 rows, and where `biased` is set.
     return_standard_error : bool, default=False
         Return the standard error too, which is 0 where all pairs were taken.
 

@@ -24,8 +24,8 @@ class MMDDisplay(PairDisplay):
       score: median, and 5th to 95th percentile over the ways to halve them;
     - the band between the 5th and the 95th percentile of what
       :func:`~sktsgan.metrics.mmd_permutation_test` gets when "real" and "synthetic" are given out
-      by chance. A figure above it is a difference that is hardly chance. The fewer signals, the
-      wider it is.
+      by chance, with the bandwidth of the real ones. A figure above it is a difference that is
+      hardly chance. The fewer signals, the wider it is.
 
     Parameters
     ----------
