@@ -285,12 +285,13 @@ def _discrepancy(X_real, X_synthetic, bandwidth, biased):
     """Compute MMD^2 from all pairs."""
     # Each set around its own middle, as where they are far apart squares would drown distances.
     # The median row is one that an outlier does not move away from all others.
-    centers = [_some_rows(X).median(0).values for X in (X_real, X_synthetic)]
+    center = _some_rows(X_real).median(0).values
+    other = _some_rows(X_synthetic).median(0).values.to(center.device)
     means = []
-    for X, center in zip((X_real, X_synthetic), centers, strict=True):
-        total, n = _sum_of_kernel(X, None, (center, bandwidth)), len(X)
+    for X, own in ((X_real, center), (X_synthetic, other)):
+        total, n = _sum_of_kernel(X, None, (own, bandwidth)), len(X)
         means.append((total + n) / n**2 if biased else total / (n * (n - 1)))
-    between = _sum_of_kernel(X_real, X_synthetic, (centers[0], bandwidth))
+    between = _sum_of_kernel(X_real, X_synthetic, (center, bandwidth))
     value = sum(means) - 2 * between / (len(X_real) * len(X_synthetic))
     return float(max(value, 0.0) if biased else value)  # but for rounding it is no less
 
@@ -368,7 +369,7 @@ def _kernel_matrix(rows, bandwidth):
     """
     scaling = rows.median(0).values, bandwidth
     power = _exponents(_prepare(rows, *scaling), _prepare(rows, *scaling, flip=True))
-    far = float(power.mean()) < -1
+    far = float(power.diagonal(len(rows) // 2).median()) < -1
     power = power.exp_() if far else power.expm1_()
     kernel = power.clone()
     for _ in _FACTORS[1:]:
