@@ -39,6 +39,8 @@ class Preparation:
     ----------
     padding : ndarray of bool of shape (n_samples, n_timepoints)
         Where they are padded.
+    padded : bool
+        Whether any of them is.
     scaled : bool
         Whether they were scaled one by one.
     """
@@ -49,37 +51,41 @@ class Preparation:
         for label in np.unique(labels):  # a rare class may be the only one that is padded
             own = labels == label
             self.padding[own] |= _find_padding(signals[own])
+        self.padded = bool(self.padding.any())
         some = spread_places(len(signals), _N_MEASURED)
         some, inside = signals[some].astype(np.float64), ~self.padding[some, None]
         self.measure, self.start, self.size = _find_scale(some, inside)
         self.scaled = self.size is not None
 
     def __bool__(self):
-        return self.measure is not None or bool(self.padding.any())
+        return self.measure is not None or self.padded
 
-    def give(self, signals, like):
+    def give(self, signals, like=None):
         """Prepare new signals as real ones were.
 
         Parameters
         ----------
         signals : ndarray of float64 of shape (n_new, n_channels, n_timepoints)
             New signals.
-        like : ndarray of int of shape (n_new,)
-            The real row by which each of them is padded.
+        like : ndarray of int of shape (n_new,), default=None
+            The real row by which each of them is padded; None where no row is `padded`.
 
         Returns
         -------
         ndarray of float64 of shape (n_new, n_channels, n_timepoints)
             The signals, scaled or moved, and padded.
         """
-        padding = self.padding[like][:, None]
+        if like is None:
+            padding = np.zeros((1, 1, signals.shape[2]), dtype=bool)
+        else:
+            padding = self.padding[like][:, None]
         if self.measure is not None:
             start, size = self.measure(signals, ~padding)
             factor = np.ones_like(size)
             if self.scaled:
                 np.divide(self.size, size, out=factor, where=size > 0)
             signals = self.start + factor * (signals - start)
-        return np.where(padding, self.signals[like], signals)
+        return signals if like is None else np.where(padding, self.signals[like], signals)
 
 
 def _find_padding(signals):
@@ -102,12 +108,11 @@ def _find_ends(signals):
 def _find_scale(signals, inside):
     """Return how to measure start and size of signals, and which ones nearly all have, or None.
 
-    Where channels agree one by one, they do so together only if all were prepared alike, so that
-    the first way comes first. A size is no preparation without a start.
+    Channels that agree one by one may not do so together, so that way comes first. A size is no
+    preparation without a start.
     """
-    measures = [
-        partial(measure, axis=axis) for measure in (_range, _moments) for axis in (2, (1, 2))
-    ]
+    axes = (2,) if signals.shape[1] == 1 else (2, (1, 2))
+    measures = [partial(measure, axis=axis) for measure in (_range, _moments) for axis in axes]
     measured = [(measure, *measure(signals, inside)) for measure in measures]
     for both in (True, False):
         for measure, start, size in measured:

@@ -779,7 +779,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         places = np.flatnonzero(judge.y == index)
         own = judge.X[places]
         aligned = judge.alignment.nearest(own)
-        nearest = NearestNeighbors(n_neighbors=1).fit(own) if preparation else None
+        nearest = NearestNeighbors(n_neighbors=1).fit(own) if preparation.padded else None
         limit = min(self.variation, _MOST_OF_SCALED) if preparation.scaled else self.variation
 
         def vary(X):
@@ -798,7 +798,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         def finish(X):
             signals = self._scaler.restored(self._unflattened(X))
             if preparation:
-                like = places[find_nearest(nearest, X)[:, 0]]
+                like = places[find_nearest(nearest, X)[:, 0]] if preparation.padded else None
                 signals = preparation.give(signals, like)
             return self._as_given(signals)
 
