@@ -22,11 +22,12 @@ _TOLERANCE = 1e-3
 class Preparation:
     """What rows have in common by the way they were prepared.
 
-    *Padding* is one value at the end or at the beginning of rows, twice or more often. *Scaling*
-    row by row gives all of them, beside padding, the same range, or the same mean and standard
-    deviation, in each channel or in all of them together. Rows whose *offset* alone was taken out
-    have the same mean or the same smallest value. Sums of rows moved in time and generated ones
-    have none of it to the last digit, and a classifier could tell them from real ones by it.
+    *Padding* is one value at the end or at the beginning of a channel, twice or more often.
+    *Scaling* row by row gives all of them, beside padding, the same range, or the same mean and
+    standard deviation, in each channel or in all of them together. Rows whose *offset* alone was
+    taken out have the same mean or the same smallest value. Sums of rows moved in time and
+    generated ones have none of it to the last digit, and a classifier could tell them from real
+    ones by it.
 
     Parameters
     ----------
@@ -37,7 +38,7 @@ class Preparation:
 
     Attributes
     ----------
-    padding : ndarray of bool of shape (n_samples, n_timepoints)
+    padding : ndarray of bool of shape (n_samples, n_channels, n_timepoints)
         Where they are padded.
     padded : bool
         Whether any of them is.
@@ -53,7 +54,7 @@ class Preparation:
             self.padding[own] |= _find_padding(signals[own])
         self.padded = bool(self.padding.any())
         some = spread_places(len(signals), _N_MEASURED)
-        some, inside = signals[some].astype(np.float64), ~self.padding[some, None]
+        some, inside = signals[some].astype(np.float64), ~self.padding[some]
         self.measure, self.start, self.size = _find_scale(some, inside)
         self.scaled = self.size is not None
 
@@ -75,10 +76,7 @@ class Preparation:
         ndarray of float64 of shape (n_new, n_channels, n_timepoints)
             The signals, scaled or moved, and padded.
         """
-        if like is None:
-            padding = np.zeros((1, 1, signals.shape[2]), dtype=bool)
-        else:
-            padding = self.padding[like][:, None]
+        padding = np.zeros_like(signals, dtype=bool) if like is None else self.padding[like]
         if self.measure is not None:
             start, size = self.measure(signals, ~padding)
             factor = np.ones_like(size)
@@ -89,18 +87,19 @@ class Preparation:
 
 
 def _find_padding(signals):
-    return _find_ends(signals) | _find_ends(signals[..., ::-1])[:, ::-1]
+    channels = signals.swapaxes(0, 1)  # each may be padded in its own way
+    padding = [_find_ends(rows) | _find_ends(rows[:, ::-1])[:, ::-1] for rows in channels]
+    return np.stack(padding, axis=1)
 
 
-def _find_ends(signals):
-    """Mark what signals end in, where enough of them repeat the same value there."""
-    last = signals[..., -1]
-    repeats = (signals[..., -2] == last).all(axis=1)
-    values, counts = np.unique(last[repeats], axis=0, return_counts=True)
-    least = max(_LEAST_PADDED, _PADDED_SHARE * len(signals))
-    if counts.max(initial=0) < least:
-        return np.zeros((len(signals), signals.shape[2]), dtype=bool)
-    equal = (signals == values[counts.argmax()][:, None]).all(axis=1)
+def _find_ends(rows):
+    """Mark what the rows of a channel end in, where enough of them repeat the same value there."""
+    last = rows[:, -1]
+    repeats = rows[:, -2] == last
+    values, counts = np.unique(last[repeats], return_counts=True)
+    if counts.max(initial=0) < max(_LEAST_PADDED, _PADDED_SHARE * len(rows)):
+        return np.zeros(rows.shape, dtype=bool)
+    equal = rows == values[counts.argmax()]
     to_the_end = np.logical_and.accumulate(equal[:, ::-1], axis=1)[:, ::-1]
     return to_the_end & repeats[:, None]
 
@@ -126,13 +125,12 @@ def _range(signals, inside, axis):
     """Return the smallest value beside padding and the distance to the largest."""
     low = np.min(signals, axis=axis, where=inside, initial=np.inf, keepdims=True)
     high = np.max(signals, axis=axis, where=inside, initial=-np.inf, keepdims=True)
-    nothing = ~inside.any(axis=2, keepdims=True)
+    nothing = ~inside.any(axis=axis, keepdims=True)
     return tuple(np.where(nothing, 0.0, part) for part in (low, np.subtract(high, low)))
 
 
 def _moments(signals, inside, axis):
     """Return mean and standard deviation beside padding."""
-    inside = np.broadcast_to(inside, signals.shape)
     n_inside = np.maximum(inside.sum(axis=axis, keepdims=True), 1)
     mean = np.sum(signals, axis=axis, where=inside, keepdims=True, dtype=np.float64) / n_inside
     squares = np.sum((signals - mean) ** 2, axis=axis, where=inside, keepdims=True) / n_inside

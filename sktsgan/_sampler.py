@@ -139,8 +139,8 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         callable is called with `n_channels`, `n_timepoints` and `n_classes` and returns a
         torch module with an attribute ``latent_size``, which is called with noise of shape
         (n_samples, latent_size) and classes of shape (n_samples,) and returns signals of shape
-        (n_samples, n_channels, n_timepoints). The options up to `head_channels` are then not
-        used.
+        (n_samples, n_channels, n_timepoints). The options from `latent_dim` to `head_channels`
+        are then not used.
     discriminator : {"strided", "max_pooling"} or callable, default="strided"
         The discriminator: :class:`~sktsgan.networks.ConvDiscriminator` with strided or with
         pooled convolutions. A callable is called like the generator's and returns a module
@@ -148,7 +148,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         options from `discriminator_channels` to `minibatch_features` are then not used.
     n_channels : int, default=1
         Channels (leads) of a 2-D row, which holds them one after the other. 3-D rows tell
-        theirs by their shape.
+        theirs by their shape; leave it at 1 for them, or give that number.
     latent_dim : int, default=32
         Numbers of noise that a whole signal shares.
     noise_dim : int, default=4
@@ -218,9 +218,9 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         class and its five nearest [3]_, instead of being generated. The weights are random, add up
         to 1 and may be negative. They anchor what a classifier sees to real rows.
     max_shift : float, default=0.05
-        Rows are moved in time to lie on each other, by up to this share of their time points,
-        before they are summed, one is subtracted from another, or the nearest are chosen. A sum
-        is then moved to where one of its rows was. 0 leaves them where they are.
+        Rows are moved in time to lie on each other, by up to this share of their time points, at
+        most a half, before they are summed, one is subtracted from another, or the nearest are
+        chosen. A sum is then moved to where one of its rows was. 0 leaves them where they are.
     variation : float, default=4.0
         New rows of ``fit_resample`` are moved by the difference between two neighbouring rows of
         the largest class near them, times up to this number (times the square of a uniform one):
@@ -253,8 +253,9 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         Bounds of the amplitudes, to which rows are clipped and by which they are scaled. They have
         to be known without the rows; a private training needs them.
     warm_start : bool, default=False
-        True goes on from the weights of the last ``fit`` or ``fit_resample``, which must have had
-        all classes and the same shapes, instead of from new ones.
+        True goes on from the weights that the last ``fit`` or ``fit_resample`` kept, which must
+        have had all classes and the same shapes, instead of from new ones. The scale of the rows
+        stays that of the first, and so must the parameters of the networks.
     checkpoint : str or path-like, default=None
         Folder in which training is written down after each epoch. A ``fit`` or ``fit_resample`` on
         the same rows and with the same parameters that finds it there goes on, and ends with the
@@ -283,13 +284,13 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        The labels.
+        The labels; for a table of labels the numbers of its columns.
     sampling_strategy_ : dict
         Rows to make, by label; none where those of ``partial_fit`` cannot be balanced so.
     net_ : AdversarialNet, dict or None
         The trained net, a :class:`skorch.NeuralNet`. With `conditioning="per_class"`, and in
-        `history_`, `best_iter_` and `best_score_` too, a dict by label. None where every class
-        has fewer than 20 rows.
+        `history_`, `best_iter_` and `best_score_` too, a dict by label. Where every class has
+        fewer than 20 rows, all four are None, or an empty dict.
     history_ : skorch.history.History
         Losses and held-out MMD^2 (``valid_mmd``), by epoch.
     n_iter_ : int
@@ -297,9 +298,9 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
     best_iter_ : int
         Generator steps done when the kept weights were reached.
     best_score_ : float or None
-        Minus the held-out MMD^2 of the kept weights; None where nothing was held out. It is the
-        mean over the classes, weighted by the root of their held-out rows, since the MMD to a
-        few rows is mostly chance.
+        Minus the held-out MMD^2 of the kept weights; None where nothing was held out, or training
+        was interrupted in its first epoch. It is the mean over the classes, weighted by the root of
+        their held-out rows, since the MMD to a few rows is mostly chance.
     epsilon_ : float
         What a private training has spent, as Opacus' accountant says; at most `dp_epsilon`.
     synthetic_mask_ : ndarray of bool of shape (n_samples_new,)
@@ -530,8 +531,9 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         ----------
         X : array-like of shape (n_samples, n_features) or (n_samples, n_channels, n_timepoints)
             Signals.
-        y : array-like of shape (n_samples,)
-            Labels.
+        y : array-like of shape (n_samples,) or (n_samples, n_classes)
+            Labels, or a table with a one in each row, of which the classes are the columns'
+            numbers.
 
         Returns
         -------
@@ -579,14 +581,17 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
 
         The scale of the rows is that of the first call. The weights with the best MMD to the
         held-out part of these rows are kept, those that there were among them. Rows of classes too
-        small to be learned are kept until there are 20 of them.
+        small to be learned are kept until there are 20 of them. A shared net that ``fit`` built
+        without such a class never learns it, and its rows, however many, stay in the sampler:
+        begin with ``partial_fit``, or set `conditioning` to "per_class".
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features) or (n_samples, n_channels, n_timepoints)
             Signals, in random order: what is seen last counts most.
-        y : array-like of shape (n_samples,)
-            Labels.
+        y : array-like of shape (n_samples,) or (n_samples, n_classes)
+            Labels, or a table with a one in each row, of which the classes are the columns'
+            numbers.
         classes : array-like of shape (n_classes,), default=None
             All labels that will ever come, in the first call; by default those in `y`.
 
@@ -692,16 +697,17 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         ----------
         X : array-like of shape (n_samples, n_features) or (n_samples, n_channels, n_timepoints)
             Signals.
-        y : array-like of shape (n_samples,)
-            Labels.
+        y : array-like of shape (n_samples,) or (n_samples, n_classes)
+            Labels, or a table with a one in each row, of which the classes are the columns'
+            numbers.
 
         Returns
         -------
         X_resampled : array-like of shape (n_samples_new, ...)
             The rows of `X`, untouched, then the new rows of each class, in the container and
             number type of `X`: a DataFrame, a list or an array; whole numbers are rounded.
-        y_resampled : array-like of shape (n_samples_new,)
-            Their labels.
+        y_resampled : array-like of shape (n_samples_new,) or (n_samples_new, n_classes)
+            Their labels, or a table like `y`.
 
         Raises
         ------

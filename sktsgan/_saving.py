@@ -73,8 +73,9 @@ class SavingMixin:
     def save(self, path):
         """Write the fitted sampler to one file, whole or not at all.
 
-        The file holds tensors (safetensors) and a description in JSON, and no code: networks,
-        losses and callbacks of your own are left out, and given to :meth:`load` again.
+        The file holds tensors (safetensors) and a description in JSON, and no code: networks and
+        losses of your own and all callbacks are left out, and given to :meth:`load` again, and so
+        is `checkpoint`.
 
         Parameters
         ----------
@@ -134,8 +135,8 @@ class SavingMixin:
             Where from.
         **custom : dict
             Parameters that were code when the sampler was saved, such as ``generator``, by name;
-            callbacks that are not given again are left out. Others replace those in the file, but
-            for those on which the weights depend.
+            `callbacks` and `checkpoint` are None if they are not given again. Others replace those
+            in the file, but for those on which the weights depend.
 
         Returns
         -------

@@ -237,6 +237,7 @@ def test_every_weight_takes_part(network):
         (lambda: ConvDiscriminator(1, 32, 2, downsample="avg"), "'downsample' must be .* 'avg'"),
         (lambda: LSTMGenerator(1, 32, 2, samples_per_step=0), "'samples_per_step' must be a whole"),
         (lambda: LSTMGenerator(1, 32, 2, latent_dim=-1), "'latent_dim' must be a whole number"),
+        (lambda: LSTMGenerator(1, 32, 2, head_channels=-1), "'head_channels' must be a whole"),
     ],
 )
 def test_sizes_that_cannot_be(build, message):

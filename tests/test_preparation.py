@@ -80,12 +80,13 @@ def test_new_signals_are_as_real_ones(seed, n_channels, front, value, prepare):
     X = X[..., ::-1] if front else X
     X = padded(X, n_padded, value, front)
     preparation = prepared(X)
-    np.testing.assert_array_equal(preparation.padding.sum(axis=1), n_padded)
+    each = np.repeat(n_padded[:, None], n_channels, axis=1)
+    np.testing.assert_array_equal(preparation.padding.sum(axis=2), each)
     like = rng.integers(60, size=25)
     new = preparation.give(rng.normal(1, 2, size=(25, n_channels, 40)), like)
     inside = ~preparation.padding[like]
-    assert (new.transpose(0, 2, 1)[~inside] == value).all()
-    for signal, where in zip(new, inside, strict=True):
+    assert (new[~inside] == value).all()
+    for signal, where in zip(new, inside[:, 0], strict=True):
         np.testing.assert_allclose(signal[:, where], prepare(signal[:, where]), atol=1e-12)
     np.testing.assert_allclose(preparation.give(new, like), new, atol=1e-12)
     np.testing.assert_allclose(preparation.give(X, np.arange(60)), X, atol=1e-12)
@@ -98,12 +99,33 @@ def test_the_table_with_zeros_behind(rng):
     for row, n in zip(X, n_padded, strict=True):
         row[:, : 60 - n] = as_range(row[:, : 60 - n])
     preparation = prepared(X)
-    assert (preparation.padding.sum(axis=1) > n_padded).any()
+    assert (preparation.padding.sum(axis=2)[:, 0] > n_padded).any()
     like = rng.integers(400, size=100)
     new = preparation.give(rng.normal(size=(100, 1, 60)), like)
     np.testing.assert_array_equal(new.min(axis=2), 0)
     np.testing.assert_allclose(new.max(axis=2), 1)
-    assert (new[preparation.padding[like][:, None]] == 0).all()
+    assert (new[preparation.padding[like]] == 0).all()
+
+
+@pytest.mark.parametrize("prepare", [lambda X: X, *WAYS])
+def test_channels_are_padded_each_in_its_own_way(rng, prepare):
+    """The second begins late, the third is not there in some rows; the first is whole."""
+    X = prepare(rng.normal(2, 3, size=(80, 3, 30)))
+    n_late = rng.integers(2, 9, size=80)
+    for row, n in zip(X, n_late, strict=True):
+        row[1] = np.r_[np.full(n, 4.5), prepare(rng.normal(2, 3, size=(1, 30 - n)))[0]]
+    X[::3, 2] = -7.5
+    preparation = prepared(X)
+    n_padded = np.stack([0 * n_late, n_late, 30 * (np.arange(80) % 3 == 0)], axis=1)
+    np.testing.assert_array_equal(preparation.padding.sum(axis=2), n_padded)
+    like = rng.integers(80, size=25)
+    new = preparation.give(rng.normal(1, 2, size=(25, 3, 30)), like)
+    for signal, row, n in zip(new, X[like], n_late[like], strict=True):
+        np.testing.assert_allclose(signal[0], prepare(signal[:1])[0], atol=1e-12)
+        np.testing.assert_allclose(signal[1, n:], prepare(signal[1:2, n:])[0], atol=1e-12)
+        assert (signal[1, :n] == 4.5).all()
+        assert (signal[2] == -7.5).all() == (row[2] == -7.5).all()
+    np.testing.assert_allclose(preparation.give(X, np.arange(80)), X, atol=1e-12)
 
 
 def test_whole_numbers_and_a_row_that_is_all_padding(rng):
@@ -129,7 +151,7 @@ def test_padding_of_a_rare_class_alone(rng):
     y = np.arange(200) >= 190
     X[y, :, -5:] = 0
     padding = Preparation(X, y).padding
-    np.testing.assert_array_equal(padding.sum(axis=1), 5 * y)
+    np.testing.assert_array_equal(padding.sum(axis=2)[:, 0], 5 * y)
     X[192:, :, -5:] = rng.normal(size=(8, 1, 5))  # two that end alike are chance
     assert not Preparation(X, y).padding.any()
 

@@ -83,7 +83,8 @@ class LSTMGenerator(nn.Module):
         head_channels=16,
     ):
         super().__init__()
-        for name, size in (("latent_dim", latent_dim), ("noise_dim", noise_dim)):
+        sizes = {"latent_dim": latent_dim, "noise_dim": noise_dim, "head_channels": head_channels}
+        for name, size in sizes.items():
             check_whole(name, size, 0)
         check_whole("samples_per_step", samples_per_step)
         if not latent_dim + noise_dim:
