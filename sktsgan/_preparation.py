@@ -13,10 +13,14 @@ _PADDED_SHARE = 0.1
 _LEAST_PADDED = 3
 # Rows that are looked at for their scale; more would show no more of it.
 _N_MEASURED = 5000
-# Rows count as scaled one by one where at least this share of them agrees ...
+# Rows count as scaled one by one where at least this share of each class agrees ...
 _AGREEING_SHARE = 0.9
 # ... within this share of what they are scaled to.
 _TOLERANCE = 1e-3
+# A channel is dead where no more than this share of its rows varies.
+_LIVE_SHARE = 0.1
+# What rounding makes of the deviation of a constant, as a share of it.
+_ROUNDING = 1e-12
 
 
 class Preparation:
@@ -27,7 +31,8 @@ class Preparation:
     standard deviation, in each channel or in all of them together. Rows whose *offset* alone was
     taken out have the same mean or the same smallest value. Sums of rows moved in time and
     generated ones have none of it to the last digit, and a classifier could tell them from real
-    ones by it.
+    ones by it. What the rows of one class do not share is no preparation: it may be what tells them
+    from others.
 
     Parameters
     ----------
@@ -53,9 +58,9 @@ class Preparation:
             own = labels == label
             self.padding[own] |= _find_padding(signals[own])
         self.padded = bool(self.padding.any())
-        some = spread_places(len(signals), _N_MEASURED)
-        some, inside = signals[some].astype(np.float64), ~self.padding[some]
-        self.measure, self.start, self.size = _find_scale(some, inside)
+        places = spread_places(len(signals), _N_MEASURED)
+        some, inside = signals[places].astype(np.float64), ~self.padding[places]
+        self.measure, self.start, self.size = _find_scale(some, inside, labels[places])
         self.scaled = self.size is not None
 
     def __bool__(self):
@@ -82,7 +87,8 @@ class Preparation:
             factor = np.ones_like(size)
             if self.scaled:
                 np.divide(self.size, size, out=factor, where=size > 0)
-            signals = self.start + factor * (signals - start)
+            # a dead channel holds its own number in each row
+            signals = np.where(np.isnan(self.start), start, self.start) + factor * (signals - start)
         return signals if like is None else np.where(padding, self.signals[like], signals)
 
 
@@ -104,7 +110,7 @@ def _find_ends(rows):
     return to_the_end & repeats[:, None]
 
 
-def _find_scale(signals, inside):
+def _find_scale(signals, inside, labels):
     """Return how to measure start and size of signals, and which ones nearly all have, or None.
 
     Channels that agree one by one may not do so together, so that way comes first. A size is no
@@ -115,7 +121,7 @@ def _find_scale(signals, inside):
     measured = [(measure, *measure(signals, inside)) for measure in measures]
     for both in (True, False):
         for measure, start, size in measured:
-            target = _agreed(start, size, both)
+            target = _agreed(start, size, labels, both)
             if target:
                 return measure, target[0], target[1] if both else None
     return None, None, None
@@ -134,22 +140,32 @@ def _moments(signals, inside, axis):
     n_inside = np.maximum(inside.sum(axis=axis, keepdims=True), 1)
     mean = np.sum(signals, axis=axis, where=inside, keepdims=True, dtype=np.float64) / n_inside
     squares = np.sum((signals - mean) ** 2, axis=axis, where=inside, keepdims=True) / n_inside
-    return mean, squares**0.5
+    deviation = squares**0.5
+    return mean, np.where(deviation > _ROUNDING * np.abs(mean), deviation, 0.0)
 
 
-def _agreed(start, size, both):
-    """Return the usual numbers where nearly all rows have them; constant signals have none.
+def _agreed(start, size, labels, both):
+    """Return the usual numbers where nearly all rows of each class have them.
 
-    With `both`, rows are to have the usual start and size, and else the start.
+    Rows that do not vary have no size, and do not count. With `both`, rows are to have the usual
+    start and size, and else the start. Dead channels have no start and a size of 0.
     """
-    dead = ~(size > 0).any(axis=0)  # channels, as of a lead that is not there
-    varied = ((size > 0) | dead).all(axis=(1, 2))
-    if dead.all() or not varied.any():
+    varied = size > 0
+    live = varied.mean(axis=0) > _LIVE_SHARE
+    if not live.any():
         return None
-    start, size = start[varied], size[varied]
-    target = np.median(start, axis=0), np.median(size, axis=0)
+    varied &= live
+    target = [
+        np.where(live, np.nanmedian(np.where(varied | ~live, part, np.nan), axis=0), dead)
+        for part, dead in ((start, np.nan), (size, 0.0))
+    ]
     off = np.abs(start - target[0])
     if both:
         off = np.maximum(off, np.abs(size - target[1]))
-    agrees = ((off <= _TOLERANCE * target[1]) | dead).all(axis=(1, 2))
-    return target if agrees.mean() >= _AGREEING_SHARE else None
+    agrees = off <= _TOLERANCE * target[1]
+    for label in np.unique(labels):
+        own = varied[labels == label]
+        n_agreeing = (own & agrees[labels == label]).sum(axis=0)
+        if (n_agreeing < _AGREEING_SHARE * own.sum(axis=0)).any():
+            return None
+    return target

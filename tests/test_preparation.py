@@ -161,10 +161,49 @@ def test_a_dead_channel_does_not_hide_a_scale(rng, spread):
     X = as_range(rng.normal(size=(50, 2, 20)))
     X[:, 1] = spread * rng.normal(size=(50, 1))
     preparation = prepared(X)
-    new = preparation.give(rng.normal(size=(3, 2, 20)), np.array([1, 2, 3]))
+    drawn = rng.normal(size=(3, 2, 20))
+    new = preparation.give(drawn, np.array([1, 2, 3]))
     np.testing.assert_allclose(new[:, 0].min(axis=1), 0, atol=1e-9)
     np.testing.assert_allclose(new[:, 0].max(axis=1), 1)
     assert np.ptp(new[:, 1], axis=1).max() < 1e-9
+    # a number that goes with each row, as an age, is not that of the median row
+    expected = spread * drawn[:, 1].min(axis=1)
+    np.testing.assert_allclose(new[:, 1, 0], expected, atol=1e-9)
+
+
+@pytest.mark.parametrize("prepare", WAYS)
+def test_a_number_that_goes_with_each_row_does_not_hide_a_scale(rng, prepare):
+    X = prepare(rng.normal(2, 3, size=(50, 2, 20)))
+    X[:, 1] = rng.uniform(20, 90, size=(50, 1))  # their sums are rounded
+    new = prepared(X).give(rng.normal(1, 2, size=(9, 2, 20)))
+    np.testing.assert_allclose(new[:, 0], prepare(new[:, :1])[:, 0], atol=1e-12)
+    assert np.ptp(new[:, 1].mean(axis=1)) > 0.1
+
+
+def test_a_row_of_a_lead_that_is_off_in_all_others_decides_nothing(rng):
+    X = rng.normal(2, 3, size=(60, 2, 20))
+    X[:, 1] = rng.normal(size=(60, 1))
+    X[7, 1] = rng.normal(size=20)
+    assert not prepared(X)
+    X[:, 0] = as_range(X[:, 0])  # what the others have in common shows all the same
+    new = prepared(X).give(rng.normal(2, 3, size=(9, 2, 20)))
+    np.testing.assert_allclose(new[:, 0], as_range(new[:, :1])[:, 0], atol=1e-12)
+
+
+@pytest.mark.parametrize("n_rare", [1, 5, 20])
+@pytest.mark.parametrize(("size", "start"), [(2, 0), (1, 1.5), (0.5, -3)])
+@pytest.mark.parametrize("prepare", WAYS)
+def test_what_tells_a_rare_class_is_no_preparation(rng, prepare, size, start, n_rare):
+    X = prepare(rng.normal(2, 3, size=(400, 2, 20)))
+    y = np.arange(400) >= 400 - n_rare
+    X[y] = size * X[y] + start
+    preparation = Preparation(X, y)
+    new = rng.normal(2, 3, size=(30, 2, 20))
+    if start:
+        assert not preparation
+    else:  # the offset is that of all rows
+        given = preparation.give(new)
+        np.testing.assert_allclose(np.ptp(given, axis=2), np.ptp(new, axis=2))
 
 
 def test_constant_rows_do_not_hide_a_scale(rng):
