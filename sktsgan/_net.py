@@ -628,6 +628,33 @@ class AdversarialNet(NeuralNet):
         self.history = History(json.loads(description["history"]))
         self.best_.best_iter_, self.best_.score_ = description["best_iter"], description["score"]
 
+    def state(self):
+        """Keep what a training changes, as it is before one.
+
+        Returns
+        -------
+        tuple
+            What :meth:`go_back` takes.
+        """
+        with torch.inference_mode(False):
+            tensors = {name: value.clone() for name, value in self.tensors().items()}
+        return vars(self).copy(), len(self.history), tensors
+
+    def go_back(self, state):
+        """Be as before a training that failed.
+
+        Parameters
+        ----------
+        state : tuple
+            Of :meth:`state`.
+        """
+        before, n_epochs, tensors = state
+        vars(self).clear()
+        vars(self).update(before)
+        del self.history[n_epochs:]
+        with torch.inference_mode(False):
+            self.load_tensors(tensors)
+
     def go_on(self, **options):
         """Take up what may change between two trainings.
 

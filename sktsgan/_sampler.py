@@ -553,15 +553,15 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
     def _kept_on_failure(self):
         """Leave the sampler as it was where a call fails."""
         before = vars(self).copy()
-        choices = {net: net.best_ for net in getattr(self, "_nets", {}).values()}
+        states = {net: net.state() for net in getattr(self, "_nets", {}).values()}
         try:
             yield
         except BaseException:
             vars(self).clear()
             vars(self).update(before)
-            for net, best in choices.items():
+            for net, state in states.items():
                 net.best_.forget()
-                net.best_ = best
+                net.go_back(state)
             raise
 
     @property

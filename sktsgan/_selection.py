@@ -37,6 +37,8 @@ _MAX_DONORS = 5000
 _LEAST_VARIANCE = 1e-12
 # Rounds of drawing; a generator whose rows nearly all fail is not worth more.
 _MAX_ROUNDS = 8
+# From so many on it shows whether nearly all do.
+_ENOUGH_DRAWN = 100
 
 
 def find_distinct(X, y):
@@ -156,7 +158,8 @@ def select_rows(draw, judge, n_rows, copy_distance, power, rng):
         other_votes = np.concatenate([other_votes, (votes - 2 * copies)[~right]])
         best = np.argsort(-other_votes, kind="stable")[: max(n_rows - n_kept, 0)]
         others, other_votes = [np.concatenate([*others, X[~right]])[best]], other_votes[best]
-        if n_kept >= n_rows or n_kept < 0.02 * n_drawn:
+        hopeless = n_drawn >= _ENOUGH_DRAWN and n_kept < 0.02 * n_drawn
+        if n_kept >= n_rows or hopeless:
             break
     n_right = min(int(n_kept), n_rows)
     return np.concatenate([*kept, *others])[:n_rows], n_right, np.count_nonzero(other_votes < 0)

@@ -315,6 +315,8 @@ def numbers_of(name, values):
         If they are none.
     """
     try:
+        if np.iscomplexobj(values):
+            raise TypeError
         return np.asarray(values, dtype=float)
     except (TypeError, ValueError) as error:
         raise ValueError(f"'{name}' must hold numbers. Got {reprlib.repr(values)}.") from error

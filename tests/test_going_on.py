@@ -309,6 +309,41 @@ class Failing(Callback):
         raise FailingError
 
 
+@pytest.mark.parametrize("conditioning", ["shared", "per_class"])
+@pytest.mark.parametrize("call", ["fit", "fit_resample", "partial_fit"])
+def test_a_training_that_fails_changes_nothing(quick, beats, call, conditioning):
+    """In its second epoch, or of the second class, when weights and moments are others."""
+
+    class FailingLater(Callback):
+        n_epochs = 0
+
+        def on_epoch_end(self, net, **kwargs):
+            FailingLater.n_epochs += 1
+            if FailingLater.n_epochs == 2:
+                raise FailingError
+
+    sampler, other = (
+        quick(conditioning=conditioning, warm_start=True, max_epochs=2).fit(*beats)
+        for _ in range(2)
+    )
+    n_epochs = [len(net.history) for net in sampler._nets.values()]
+    with pytest.raises(FailingError):
+        getattr(sampler.set_params(callbacks=[FailingLater]), call)(*beats)
+    assert [len(net.history) for net in sampler._nets.values()] == n_epochs
+    assert [net.n_iter_ for net in sampler._nets.values()] == [
+        net.n_iter_ for net in other._nets.values()
+    ]
+    for one in (sampler, other):
+        one.set_params(callbacks=None)
+    np.testing.assert_array_equal(
+        sampler.sample(9, random_state=0)[0], other.sample(9, random_state=0)[0]
+    )
+    np.testing.assert_array_equal(  # and goes on as if nothing had been
+        sampler.partial_fit(*beats).sample(9, random_state=0)[0],
+        other.partial_fit(*beats).sample(9, random_state=0)[0],
+    )
+
+
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_real_rows_are_let_go_where_a_callback_fails(quick, beats, tmp_path, n_jobs):
     sampler = quick(conditioning="per_class", n_jobs=n_jobs).partial_fit(*beats)

@@ -363,6 +363,21 @@ def test_membership_inference(rng):
     assert membership_inference_auc(members, others, members + 0.3 * fresh) > 0.7
 
 
+@pytest.mark.parametrize("unit", [1.0, 0.7, 100.0])
+@pytest.mark.parametrize("n_features", [1, 3, 40])
+def test_equal_distances_are_ties(rng, n_features, unit):
+    """As of whole numbers, in whatever unit; rounding would rank them."""
+    rows = rng.integers(-3, 4, size=(3, 60, n_features)) * unit
+    members, others, synthetic = rows
+    squares = ((rows[:2, :, None] - synthetic) / unit) ** 2
+    nearest = np.rint(squares.sum(axis=-1)).min(axis=-1)
+    wins = nearest[0][:, None] < nearest[1]
+    ties = nearest[0][:, None] == nearest[1]
+    assert membership_inference_auc(members, others, synthetic) == pytest.approx(
+        wins.mean() + ties.mean() / 2
+    )
+
+
 def test_membership_inference_by_group(rng):
     members, others, fresh = rng.normal(size=(3, 20, 5))
     groups = {"groups_members": ["a"] * 20, "groups_non_members": ["b"] * 20}

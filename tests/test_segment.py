@@ -62,6 +62,7 @@ def test_no_peaks():
         ({"signal": np.zeros((2, 2, 2))}, "'signal' must be of shape .* Got"),
         ({"signal": [0.0, np.nan]}, "'signal' must be finite"),
         ({"signal": [[0.0, 1.0], [2.0]]}, "'signal' must hold numbers. Got"),
+        ({"signal": np.arange(9) * (1 + 5j)}, "'signal' must hold numbers. Got"),
         ({"peaks": [1.5]}, "'peaks' must be a list of whole numbers"),
         ({"peaks": [[1]]}, "'peaks' must be a list of whole numbers"),
         ({"peaks": [4, 500]}, "'peaks' must lie between 0 and 499.* Got 500"),

@@ -520,6 +520,18 @@ def test_rows_are_moved_as_they_are_alone(rng):
     np.testing.assert_allclose(distances, np.concatenate([part[1] for part in alone]), rtol=1e-5)
 
 
+def test_a_row_is_sought_until_there_is_no_hope(rng):
+    """One in ten is right: 17 draws often have none, all rounds have some."""
+
+    def judge(X):
+        return (X[:, 0] < 0.1).astype(float), np.ones(len(X))
+
+    found = [
+        select_rows(lambda n: rng.uniform(size=(n, 1)), judge, 1, 0, 1, rng)[1] for _ in range(100)
+    ]
+    assert found == [1] * 100
+
+
 def test_rows_that_fail_do_not_pile_up(rng):
     def judge(X):
         return (rng.uniform(size=len(X)) < 0.04).astype(float), np.ones(len(X))

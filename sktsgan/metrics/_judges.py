@@ -389,7 +389,9 @@ def distance_scores(X, X_synthetic):
         Minus the distance to the nearest synthetic row, in no unit.
     """
     X_synthetic, X = centred(X_synthetic, X)
-    return -_distances(X_synthetic, X, 1)[:, 0]
+    # equal distances, as between whole numbers in some unit, differ by their rounding
+    digits, exponent = np.frexp(_distances(X_synthetic, X, 1)[:, 0])
+    return -np.ldexp(np.round(digits, 12), exponent)
 
 
 def check_sides(X_members, X_non_members, X_synthetic, prefix=""):
@@ -433,14 +435,17 @@ def centred(*sets):
     -------
     list of ndarray of float64
         The rows, all moved by the median of the first set, which no far-off row moves away, and in
-        units of the largest value left.
+        units of the power of two next to the largest value left: such units round nothing, so that
+        equal distances stay equal.
     """
-    largest = max(float(np.abs(X.astype(np.float64)).max()) for X in sets) or 1.0
-    sets = [X / np.float64(largest) for X in sets]
+    sets = _in_units(sets)
     center = np.median(sets[0], axis=0)
-    sets = [X - center for X in sets]
-    largest = max(np.abs(X).max() for X in sets) or 1.0
-    return [X / largest for X in sets]
+    return _in_units([X - center for X in sets])
+
+
+def _in_units(sets):
+    _, exponent = np.frexp(max(float(np.abs(X.astype(np.float64)).max()) for X in sets))
+    return [np.ldexp(X.astype(np.float64), -exponent) for X in sets]
 
 
 def _distances(X, queries, n_neighbors):
