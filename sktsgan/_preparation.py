@@ -11,8 +11,10 @@ from sktsgan._arrays import spread_places
 _PADDED_SHARE = 0.1
 # ... and no fewer than this, as two rows of a small class may end alike by chance.
 _LEAST_PADDED = 3
-# Rows that are looked at for their scale; more would show no more of it.
+# Rows that are looked at for their scale; more would show no more of it ...
 _N_MEASURED = 5000
+# ... but for all of a class that has no more than these, of which few or none would be seen.
+_ALL_MEASURED = 100
 # Rows count as scaled one by one where at least this share of each class agrees ...
 _AGREEING_SHARE = 0.9
 # ... within this share of what they are scaled to.
@@ -54,11 +56,14 @@ class Preparation:
     def __init__(self, signals, labels):
         self.signals = signals
         self.padding = _find_padding(signals)
+        measured = np.zeros(len(signals), dtype=bool)
+        measured[spread_places(len(signals), _N_MEASURED)] = True
         for label in np.unique(labels):  # a rare class may be the only one that is padded
             own = labels == label
             self.padding[own] |= _find_padding(signals[own])
+            measured |= own & (own.sum() <= _ALL_MEASURED)
         self.padded = bool(self.padding.any())
-        places = spread_places(len(signals), _N_MEASURED)
+        places = np.flatnonzero(measured)
         some, inside = signals[places].astype(np.float64), ~self.padding[places]
         self.measure, self.start, self.size = _find_scale(some, inside, labels[places])
         self.scaled = self.size is not None

@@ -206,6 +206,14 @@ def test_what_tells_a_rare_class_is_no_preparation(rng, prepare, size, start, n_
         np.testing.assert_allclose(np.ptp(given, axis=2), np.ptp(new, axis=2))
 
 
+def test_a_rare_class_is_seen_among_many_rows(rng):
+    X = as_range(rng.normal(size=(20_000, 1, 5)))
+    y = np.isin(np.arange(20_000), [1111, 4447, 19_223])
+    assert Preparation(X, y).scaled
+    X[y] *= 2
+    assert not Preparation(X, y).scaled
+
+
 def test_constant_rows_do_not_hide_a_scale(rng):
     X = as_range(rng.normal(size=(50, 1, 20)))
     X[::2] = 0
