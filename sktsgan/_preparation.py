@@ -15,8 +15,9 @@ _LEAST_PADDED = 3
 _N_MEASURED = 5000
 # ... but for all of a class that has no more than these, of which few or none would be seen.
 _ALL_MEASURED = 100
-# Rows count as scaled one by one where at least this share of each class agrees ...
+# Rows count as scaled one by one where at least this share of all agrees, and of each class ...
 _AGREEING_SHARE = 0.9
+_AGREEING_SHARE_OF_CLASS = 0.5
 # ... within this share of what they are scaled to.
 _TOLERANCE = 1e-3
 # A channel is dead where no more than this share of its rows varies.
@@ -33,7 +34,7 @@ class Preparation:
     standard deviation, in each channel or in all of them together. Rows whose *offset* alone was
     taken out have the same mean or the same smallest value. Sums of rows moved in time and
     generated ones have none of it to the last digit, and a classifier could tell them from real
-    ones by it. What the rows of one class do not share is no preparation: it may be what tells them
+    ones by it. What most rows of a class do not share is no preparation: it may be what tells them
     from others.
 
     Parameters
@@ -150,7 +151,7 @@ def _moments(signals, inside, axis):
 
 
 def _agreed(start, size, labels, both):
-    """Return the usual numbers where nearly all rows of each class have them.
+    """Return the usual numbers where nearly all rows have them, and most of each class.
 
     Rows that do not vary have no size, and do not count. With `both`, rows are to have the usual
     start and size, and else the start. Dead channels have no start and a size of 0.
@@ -167,10 +168,10 @@ def _agreed(start, size, labels, both):
     off = np.abs(start - target[0])
     if both:
         off = np.maximum(off, np.abs(size - target[1]))
-    agrees = off <= _TOLERANCE * target[1]
-    for label in np.unique(labels):
-        own = varied[labels == label]
-        n_agreeing = (own & agrees[labels == label]).sum(axis=0)
-        if (n_agreeing < _AGREEING_SHARE * own.sum(axis=0)).any():
-            return None
-    return target
+    agrees = varied & (off <= _TOLERANCE * target[1])
+
+    def _agree(rows, share):
+        return (agrees[rows].sum(axis=0) >= share * varied[rows].sum(axis=0)).all()
+
+    each = (_agree(labels == label, _AGREEING_SHARE_OF_CLASS) for label in np.unique(labels))
+    return target if _agree(slice(None), _AGREEING_SHARE) and all(each) else None

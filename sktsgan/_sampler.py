@@ -1083,12 +1083,12 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
             },
             self.patience,
         )
-        net.callbacks = [
-            ("best", net.best_),
-            *([] if self._is_private else [("clipping", GradientNormClipping(_MAX_GRADIENT_NORM))]),
-            *([("progress", Progress())] if self.verbose and not processes.rank else []),
+        net.callbacks = [  # without names, of which the user's may be any
+            net.best_,
+            *([] if self._is_private else [GradientNormClipping(_MAX_GRADIENT_NORM)]),
+            *([Progress()] if self.verbose and not processes.rank else []),
             *(self.callbacks or []),
-            *([("checkpoint", Checkpoint(path, run))] if path else []),
+            *([Checkpoint(path, run)] if path else []),
         ]
         if net.initialized_:
             net.go_on(**self._training_options())

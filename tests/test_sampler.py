@@ -961,6 +961,13 @@ def test_an_early_stop_of_skorch_is_no_interruption(quick, beats):
     assert quick(max_epochs=9, callbacks=[stop]).fit(*beats).n_iter_ == 6
 
 
+@pytest.mark.parametrize("name", ["best", "clipping", "progress", "checkpoint"])
+def test_callbacks_may_have_any_name(quick, beats, tmp_path, capsys, name):
+    norms = GradientNorms()
+    quick(callbacks=[(name, norms)], verbose=1, checkpoint=tmp_path / "folder").fit(*beats)
+    assert norms.norms
+
+
 def one_loss(real, fake):
     return (real - fake).mean()
 
