@@ -435,17 +435,14 @@ def centred(*sets):
     -------
     list of ndarray of float64
         The rows, all moved by the median of the first set, which no far-off row moves away, and in
-        units of the power of two next to the largest value left: such units round nothing, so that
-        equal distances stay equal.
+        units of the largest value left.
     """
-    sets = _in_units(sets)
+    largest = max(float(np.abs(X.astype(np.float64)).max()) for X in sets) or 1.0
+    sets = [X / np.float64(largest) for X in sets]
     center = np.median(sets[0], axis=0)
-    return _in_units([X - center for X in sets])
-
-
-def _in_units(sets):
-    _, exponent = np.frexp(max(float(np.abs(X.astype(np.float64)).max()) for X in sets))
-    return [np.ldexp(X.astype(np.float64), -exponent) for X in sets]
+    sets = [X - center for X in sets]
+    largest = max(np.abs(X).max() for X in sets) or 1.0
+    return [X / largest for X in sets]
 
 
 def _distances(X, queries, n_neighbors):
