@@ -55,13 +55,15 @@ def as_signals(X, n_channels=1):
     return signals
 
 
-def check_not_ragged(X):
+def check_not_ragged(X, name="X"):
     """Say which row has another length; numpy would only speak of an inhomogeneous shape.
 
     Parameters
     ----------
     X : array-like
         Rows as they were given.
+    name : str, default="X"
+        What they are called.
 
     Raises
     ------
@@ -77,17 +79,18 @@ def check_not_ragged(X):
             shape = np.shape(row)
         except ValueError as error:
             raise ValueError(
-                f"X must have channels of one length. Those of row {i} differ; cut or pad them."
+                f"{name} must have channels of one length. Those of row {i} differ; cut or pad "
+                "them."
             ) from error
         first = shape if first is None else first
         if shape != first:
             raise ValueError(
-                f"X must have rows of one length. Row {i} is of shape {shape} and row 0 of shape "
-                f"{first}; cut or pad them."
+                f"{name} must have rows of one length. Row {i} is of shape {shape} and row 0 of "
+                f"shape {first}; cut or pad them."
             )
     if of_objects and first:
         raise ValueError(
-            "X must have 2 or 3 axes. Got one axis of arrays; join them by np.stack(list(X))."
+            f"{name} must have 2 or 3 axes. Got one axis of arrays; join them by np.stack(list(X))."
         )
 
 

@@ -66,6 +66,16 @@ def test_closest_pairs(sets):
         assert (pair.distance, pair.to_non_member) == pytest.approx(expected, abs=1e-6)
 
 
+def test_copies_are_the_closest_pairs(rng):
+    """Before rows that are nearly copies, though a search by products takes these for as near."""
+    members = rng.normal(size=(40, 128)) * np.linspace(0.5, 3, 40)[:, None]
+    synthetic = members[::-1] * (1 + 1e-9 * (np.arange(40) % 2))[:, None]
+    closest = privacy_report(members, members + 1, synthetic, n_closest=40, n_bootstraps=1).closest
+    assert (closest["distance"][:20] == 0).all()
+    assert closest["distance"].is_monotonic_increasing
+    assert (closest["member"] == 39 - closest["synthetic"]).all()
+
+
 @pytest.mark.parametrize(("scale", "offset"), [(1e-3, 0), (1.0, 0), (1e3, 0), (1e-3, 1e6)])
 def test_shadows_catch_a_copier_in_any_unit(beats, scale, offset):
     X, y = beats[0].astype(np.float64) * scale + offset, beats[1]
@@ -238,6 +248,10 @@ LABELS = np.arange(10) % 2
             "'n_closest' must be a whole number of at least 1",
         ),
         (lambda: privacy_report(GOOD, GOOD, GOOD, shadows=[]), "'shadows' must hold at least one"),
+        (
+            lambda: privacy_report(GOOD, GOOD, GOOD, shadows=(GOOD, GOOD, GOOD)),
+            "'shadows' must hold members, non-members and synthetic rows .* Got 10 parts",
+        ),
         (lambda: privacy_report(GOOD, GOOD, GOOD, scores=(1, 2, 3)), "'scores' must be a pair"),
         (
             lambda: privacy_report(GOOD, GOOD, GOOD, scores=(LABELS, LABELS[:3])),
@@ -277,10 +291,14 @@ def test_a_sampler_that_drops_rows_is_refused(beats):
 def test_intervals_are_of_95_percent(sets):
     fresh = sets[2]
     is_member = np.arange(100) < 50
-    weights = _attacks._bootstrap_weights(np.arange(100), is_member, 40, np.random.RandomState(0))
+    groups = np.arange(100) // 2
+    counts = _attacks._bootstrap_counts(groups, is_member, 40, np.random.RandomState(0))
     scores = np.concatenate([fresh[:50, 0] + 0.5, fresh[50:100, 0]])
-    row = _attacks._judge(is_member, scores, weights)
-    draws = [_attacks._figures(is_member, scores, own)["auc"] for own in weights]
+    row = _attacks._judge(is_member, scores, groups, counts)
+    draws = [
+        _attacks._figures(is_member, scores, np.repeat(own, 2).astype(float))["auc"]
+        for own in counts
+    ]
     assert (row["auc_low"], row["auc_high"]) == pytest.approx(np.quantile(draws, [0.025, 0.975]))
 
 

@@ -248,6 +248,17 @@ def test_a_far_off_row_counts_for_one(offset):
     assert found.coverage == pytest.approx(coverage, abs=1 / len(X))
 
 
+@pytest.mark.parametrize("offset", [0, 1e4, 3e5])
+def test_density_of_two_far_groups(offset):
+    """What a ball gains, so that rounding leaves no copy out, holds no other row."""
+    X, Y = np.random.default_rng(0).normal(size=(2, 200, 128))
+    X[::3] += offset
+    Y[::3] += offset
+    density, coverage = slow_density_coverage(X, Y, 5)
+    assert density_coverage(X, Y) == pytest.approx((density, coverage), abs=0.04)
+    assert density_coverage(X, X, n_neighbors=1).coverage == 1
+
+
 # The reference numbers were made by prdc 0.2 with
 #     rng = np.random.default_rng(0)
 #     X_real, X_synthetic = rng.normal(size=(2, 1000, 64))
@@ -376,6 +387,16 @@ def test_equal_distances_are_ties(rng, n_features, unit):
     assert membership_inference_auc(members, others, synthetic) == pytest.approx(
         wins.mean() + ties.mean() / 2
     )
+
+
+@pytest.mark.parametrize("n_copied", [200, 100])
+def test_copies_of_both_sides_are_ties(n_copied, rng):
+    """Of many columns, and long or short: a search by products does not find 0 for them."""
+    members = rng.normal(size=(200, 128)) * np.linspace(0.5, 3, 200)[:, None]
+    others = 0.5 * rng.normal(size=(200, 128))
+    synthetic = np.concatenate([members, others[:n_copied]])
+    expected = 0.5 if n_copied == 200 else 0.75
+    assert membership_inference_auc(members, others, synthetic) == expected
 
 
 def test_membership_inference_by_group(rng):
@@ -535,6 +556,20 @@ def test_with_few_groups_ties_count():
         assert test.p_value > 0.05
 
 
+@pytest.mark.parametrize("unknown", [None, np.nan, pd.NA])
+@pytest.mark.parametrize("known", [["a", "b", "c"], [1.0, 2.0, 3.0]])
+def test_unknown_patients_are_no_patient(rng, known, unknown):
+    X = rng.normal(size=(12, 4))
+    groups = [*known, unknown, *known[:2]]
+    message = "must be known for each row. That of row 3 is missing"
+    with pytest.raises(ValueError, match=f"'groups_members' {message}"):
+        membership_inference_auc(
+            X[:6], X[6:], X, groups_members=groups, groups_non_members=["x"] * 6
+        )
+    with pytest.raises(ValueError, match=f"'groups' {message}"):
+        mmd_permutation_test(X[:6], X[6:], groups=[*groups, *["x", "y"] * 3])
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -689,7 +724,7 @@ def _permuted(X, Y, bandwidth, n_permutations, rng):
 
 @pytest.mark.parametrize(
     ("n_features", "factor", "share"),
-    [(128, 1.15, 0.1), (128, 1.15, 1.0), (9, 1.0, 1.0), (9, 1.0, 30.0)],
+    [(128, 1.15, 0.1), (64, 0.8, 0.06), (128, 1.15, 1.0), (9, 1.0, 1.0), (9, 1.0, 30.0)],
 )
 def test_permutation_test_against_double_precision(rng, n_features, factor, share):
     """For bandwidths for which all rows are far from each other, and for which all are near."""

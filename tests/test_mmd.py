@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import pdist
@@ -136,6 +137,19 @@ def test_bandwidth_of_degenerate_sets():
         (np.ones((3, 0, 5)), np.ones((3, 5)), {}, r"at least one time point. Got \(3, 0, 5\)"),
         (np.ones(4), np.ones((3, 4)), {}, r"'X_real' must be of shape .* Got \(4,\)"),
         (np.ones((3, 4)), np.ones((3, 4)), {"bandwidth": 0}, "'bandwidth' must be .* Got 0"),
+        (
+            torch.ones(3, 4) + 1j,
+            np.ones((3, 4)),
+            {},
+            "'X_real' must hold real numbers. Got torch.com",
+        ),
+        (
+            np.ones((3, 4)),
+            torch.eye(4).to_sparse(),
+            {},
+            "'X_synthetic' must be dense. Got a sparse",
+        ),
+        ([[1, 2], [3]], np.ones((3, 2)), {}, "'X_real' must have rows of one length. Row 1 is"),
     ],
 )
 def test_bad_input(X, Y, options, message):
@@ -158,6 +172,20 @@ def test_value_and_error_of_blocks_against_numpy(rng):
     ]
     assert value == pytest.approx(np.mean(values))
     assert error == pytest.approx(np.std(values, ddof=1) / 10**0.5)
+
+
+def test_blocks_of_very_unequal_sets_are_no_larger(rng, monkeypatch):
+    """Two blocks alone of four rows: all pairs of a half of the others would take the square."""
+    monkeypatch.setattr(_mmd, "_BLOCK", 10)
+    X, Y = rng.normal(size=(400, 3)), rng.normal(size=(4, 3))
+    value = maximum_mean_discrepancy(X, Y, bandwidth=2.0, estimator="blocks")
+    order = np.random.default_rng(0)
+    orders = [order.permutation(n) for n in (400, 4)]
+    values = [
+        maximum_mean_discrepancy(X[orders[0][i::2][:20]], Y[orders[1][i::2]], bandwidth=2.0)
+        for i in range(2)
+    ]
+    assert value == pytest.approx(np.mean(values))
 
 
 @pytest.mark.parametrize("sizes", [(4, 4), (9, 4), (4, 9)])

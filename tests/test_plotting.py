@@ -375,6 +375,23 @@ def test_single_signals_are_of_all_rows():
     assert (first // 10).tolist() == list(range(8))
 
 
+@pytest.mark.parametrize("dtype", [np.int16, np.float16])
+def test_bands_of_small_types_lie_within_the_data(dtype):
+    X = np.repeat(np.array([-30000, 10000, 20000, 30000], dtype)[:, None], 5, axis=1)
+    axis = SignalDisplay.from_arrays(X, ["a"] * 4, X, ["a"] * 4).ax_[0, 0]
+    band = axis.collections[0].get_paths()[0].vertices[:, 1]
+    assert band.min() == np.percentile(X.astype(float), 5, axis=0)[0]
+    assert band.max() == np.percentile(X.astype(float), 95, axis=0)[0]
+    assert axis.lines[-1].get_ydata()[0] == np.median(X.astype(float), axis=0)[0]
+
+
+@pytest.mark.parametrize("unit", [1e-25, 1e20])
+def test_components_of_rows_in_any_unit(beats, unit):
+    X, y = (unit * beats[0]).astype(np.float32), beats[1]
+    usual = EmbeddingDisplay.from_arrays(*beats, *beats).names
+    assert EmbeddingDisplay.from_arrays(X, y, X, y).names == usual
+
+
 def test_the_sampler_knows_its_channels_and_may_be_in_a_pipeline(quick, beats):
     X, y = beats
     sampler = quick(n_channels=2)

@@ -17,7 +17,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from sktsgan._signals import as_signals, check_whole
 from sktsgan.metrics._judges import centred, check_sides, distance_scores, memorization_ratio
-from sktsgan.metrics._rows import as_sampled, check_groups, check_row_labels, check_rows
+from sktsgan.metrics._rows import (
+    as_sampled,
+    check_groups,
+    check_one_each,
+    check_row_labels,
+    check_rows,
+)
 
 # Rates of false positives at which an attack has to name members.
 _RATES = {"1%": 0.01, "0.1%": 0.001}
@@ -158,8 +164,8 @@ def privacy_report(
     if scores is not None:
         results["discriminator"] = _check_scores(scores, is_member)
     rng = check_random_state(random_state)
-    weights = _bootstrap_weights(groups, is_member, n_bootstraps, rng)
-    attacks = {name: _judge(is_member, values, weights) for name, values in results.items()}
+    counts = _bootstrap_counts(groups, is_member, n_bootstraps, rng)
+    attacks = {name: _judge(is_member, values, groups, counts) for name, values in results.items()}
     ratio = memorization_ratio(X_members, X_synthetic, X_held_out=X_non_members, random_state=rng)
     closest = _closest(X_members, X_non_members, X_synthetic, n_closest)
     table = pd.DataFrame.from_dict(attacks, orient="index").rename_axis("attack")
@@ -353,8 +359,8 @@ def _check_scores(scores, is_member):
         )
     n_members = int(is_member.sum())
     parts = [
-        check_groups(scores[0], n_members, "X_members", "scores"),
-        check_groups(scores[1], len(is_member) - n_members, "X_non_members", "scores"),
+        check_one_each(scores[0], n_members, "X_members", "scores"),
+        check_one_each(scores[1], len(is_member) - n_members, "X_non_members", "scores"),
     ]
     return check_rows(np.concatenate(parts)[:, None], "scores")[:, 0]
 
@@ -365,6 +371,11 @@ def _shadow_scores(X, X_synthetic, shadows):
         raise ValueError("'shadows' must hold at least one training. Got none.")
     features, targets = [], []
     for shadow in shadows:
+        if len(shadow) != 3:
+            raise ValueError(
+                "'shadows' must hold members, non-members and synthetic rows of each training. "
+                f"Got {len(shadow)} parts; 'train_shadows' makes them."
+            )
         members, others, synthetic = check_sides(*shadow, prefix="shadow.")
         features.append(_log_distances(np.concatenate([members, others]), synthetic))
         targets.append(np.arange(len(members) + len(others)) < len(members))
@@ -387,27 +398,29 @@ def _log_distances(X, X_synthetic):
     return np.log(distances / size + 1e-6)
 
 
-def _bootstrap_weights(groups, is_member, n_bootstraps, rng):
-    """Draw groups with replacement, again and again; return how often each row is in.
+def _bootstrap_counts(groups, is_member, n_bootstraps, rng):
+    """Draw groups with replacement, again and again; return how often each group is in.
 
     Groups of members and of non-members are drawn apart where they share none, else all together,
     again where one side would be empty.
     """
     sides = [np.unique(groups[is_member]), np.unique(groups[~is_member])]
     pools = [np.union1d(*sides)] if np.intersect1d(*sides).size else sides
-    weights = []
-    while len(weights) < n_bootstraps:
+    draws = []
+    while len(draws) < n_bootstraps:
         drawn = np.concatenate([rng.choice(pool, len(pool)) for pool in pools])
         counts = np.bincount(drawn, minlength=groups.max() + 1)
         if all(counts[side].any() for side in sides):
-            weights.append(counts[groups])
-    return weights
+            draws.append(counts.astype(np.min_scalar_type(counts.max())))  # all are kept
+    return draws
 
 
-def _judge(is_member, scores, weights):
-    """Measure one attack, with intervals."""
+def _judge(is_member, scores, groups, counts):
+    """Measure one attack, with intervals from how often each group was drawn."""
     figures = _figures(is_member, scores, np.ones(len(scores)))
-    draws = pd.DataFrame([_figures(is_member, scores, weight) for weight in weights])
+    draws = pd.DataFrame(
+        [_figures(is_member, scores, drawn[groups].astype(np.float64)) for drawn in counts]
+    )
     low, high = draws.quantile(0.025), draws.quantile(0.975)
     row = {}
     for name, value in figures.items():
@@ -430,21 +443,26 @@ def _figures(is_member, scores, weight):
 
 def _closest(X_members, X_non_members, X_synthetic, n_closest):
     """Find the synthetic rows that are closest to a member."""
-    sides = centred(X_members, X_non_members, X_synthetic)
-    distances, nearest = NearestNeighbors(n_neighbors=1).fit(sides[0]).kneighbors(sides[2])
-    first = np.argsort(distances[:, 0], kind="stable")[:n_closest]
-    _, others = NearestNeighbors(n_neighbors=1).fit(sides[1]).kneighbors(sides[2][first])
+    members, others, synthetic = centred(X_members, X_non_members, X_synthetic)
 
-    def _distance(X, rows):  # in the rows' own unit
+    def _nearest(X, rows):
+        index = NearestNeighbors(n_neighbors=1).fit(X)
+        return index.kneighbors(synthetic[rows], return_distance=False)[:, 0]
+
+    def _distances(X, places, rows):
+        # in the rows' own unit, and subtracted, as a search by products rounds small ones
         return np.linalg.norm(
-            X[rows].astype(np.float64) - X_synthetic[first].astype(np.float64), axis=1
+            X[places].astype(np.float64) - X_synthetic[rows].astype(np.float64), axis=1
         )
 
+    nearest = _nearest(members, slice(None))
+    distances = _distances(X_members, nearest, slice(None))
+    first = np.argsort(distances, kind="stable")[:n_closest]
     return pd.DataFrame(
         {
             "synthetic": first,
-            "member": nearest[first, 0],
-            "distance": _distance(X_members, nearest[first, 0]),
-            "to_non_member": _distance(X_non_members, others[:, 0]),
+            "member": nearest[first],
+            "distance": distances[first],
+            "to_non_member": _distances(X_non_members, _nearest(others, first), first),
         }
     )

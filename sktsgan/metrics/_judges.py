@@ -87,8 +87,9 @@ def density_coverage(X_real, X_synthetic, *, n_neighbors=5):
     X_real, X_synthetic = centred(X_real, X_synthetic)
     # the first is the row itself; a row on the edge of a ball, as a copy may be, lies in it
     radii = _distances(X_real, X_real, n_neighbors + 1)[:, -1] * (1 + 1e-6)
-    # equal rows are not quite at a distance of 0 where it is found by products
-    radii += 1e-7 * np.linalg.norm(X_real, axis=1)
+    # found by products, the squared distance of equal rows is not quite 0
+    rounding = 4 * np.finfo(np.float64).eps * X_real.shape[1] ** 0.5
+    radii = np.sqrt(radii**2 + rounding * np.square(X_real).sum(axis=1))
 
     def _count(distances, start):
         inside = distances <= radii[start : start + len(distances), None]
@@ -390,7 +391,7 @@ def distance_scores(X, X_synthetic):
     """
     X_synthetic, X = centred(X_synthetic, X)
     # equal distances, as between whole numbers in some unit, differ by their rounding
-    digits, exponent = np.frexp(_distances(X_synthetic, X, 1)[:, 0])
+    digits, exponent = np.frexp(_exact_distances(X_synthetic, X, 1)[:, 0])
     return -np.ldexp(np.round(digits, 12), exponent)
 
 

@@ -83,7 +83,9 @@ def maximum_mean_discrepancy(
         square. "blocks" takes the mean over ten blocks or more, with some 1,000 rows of the
         larger set and their share of the other, in an order drawn by a fixed seed [2]_: time
         grows with the rows, for millions of them, and the value scatters by the standard error
-        around the exact one. "auto" is exact up to 20,000 rows, and where `biased` is set.
+        around the exact one. A block has at least two rows of the smaller set, so that there
+        may be fewer blocks, and no more than 2,000 of the larger. "auto" is exact up to 20,000
+        rows, and where `biased` is set.
     return_standard_error : bool, default=False
         Return the standard error too, which is 0 where all pairs were taken.
 
@@ -188,20 +190,12 @@ def mmd_permutation_test(
     0.01
     """
     X_real, X_synthetic = check_pair(X_real, X_synthetic, min_rows=2)
-    values = permuted_discrepancies(
-        X_real,
-        X_synthetic,
-        n_permutations,
-        groups=groups,
-        bandwidth=bandwidth,
-        rng=check_random_state(random_state),
+    values, size = _permuted(
+        X_real, X_synthetic, n_permutations, groups, bandwidth, check_random_state(random_state)
     )
-    # With few groups many permutations are the given split again, but for the rounding. It is less
-    # where sums have more terms, and so is what values differ by.
-    rounding = 1e-6 * min(1.0, 100 / min(len(X_real), len(X_synthetic)))
-    if bandwidth is not None:  # a wide one makes all values small
-        usual = median_bandwidth(torch.cat([_some_rows(X) for X in (X_real, X_synthetic)]))
-        rounding *= min(1.0, (usual / bandwidth) ** 2)
+    # With few groups many permutations are the given split again, but for the rounding, a share of
+    # the kernel. It is less where sums have more terms, and so is what values differ by.
+    rounding = 2e-6 * size * min(1.0, 100 / min(len(X_real), len(X_synthetic)))
     b = int((values[1:] >= values[0] - rounding).sum())
     return MMDTest(float(values[0]), (1 + b) / (1 + n_permutations))
 
@@ -236,12 +230,18 @@ def permuted_discrepancies(
     ValueError
         If an argument has no such value.
     """
+    return _permuted(X_real, X_synthetic, n_permutations, groups, bandwidth, rng)[0]
+
+
+def _permuted(X_real, X_synthetic, n_permutations, groups, bandwidth, rng):
+    """Compute `permuted_discrepancies`, and the mean size of what is added up for them."""
     check_whole("n_permutations", n_permutations)
     rows = torch.cat([as_tensor(X) for X in (X_real, X_synthetic)])
     bandwidth = _check_bandwidth(bandwidth, rows)
     is_real = np.arange(len(rows)) < len(X_real)
     labels = _permute(is_real, groups, n_permutations, rng)
-    return _discrepancies(_kernel_matrix(rows, bandwidth), labels).numpy()
+    kernel = _kernel_matrix(rows, bandwidth)
+    return _discrepancies(kernel, labels).numpy(), float(kernel.mean(dtype=torch.float64).abs())
 
 
 def median_bandwidth(X_real):
@@ -308,7 +308,7 @@ def _mean_over_blocks(X_real, X_synthetic, bandwidth):
     orders = [rng.permutation(len(X)) for X in (X_real, X_synthetic)]
     for i in range(n_blocks):
         block = (
-            take(X, np.sort(order[i::n_blocks]))
+            take(X, np.sort(order[i::n_blocks][: 2 * _BLOCK]))
             for X, order in zip((X_real, X_synthetic), orders, strict=True)
         )
         values.append(_discrepancy(*block, bandwidth, biased=False))

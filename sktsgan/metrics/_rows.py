@@ -8,7 +8,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
 from sktsgan._arrays import in_parts, mapped
-from sktsgan._signals import check_labels, from_columns
+from sktsgan._signals import check_labels, check_not_ragged, from_columns
 
 # Of more the sum of squares may be infinite, and of less squares may vanish.
 _LARGEST, _SMALLEST = 1e150, 1e-150
@@ -68,7 +68,7 @@ def check_rows(X, name, min_rows=1):
     ValueError
         If there are too few, or they are empty, not finite, or too large or small to be squared.
     """
-    X = X.detach() if isinstance(X, torch.Tensor) else _as_numbers(X, name)
+    X = _as_numbers(X, name)
     if X.ndim not in (2, 3):
         raise ValueError(
             f"'{name}' must be of shape (n_samples, n_timepoints) or "
@@ -98,8 +98,15 @@ def check_rows(X, name, min_rows=1):
 
 
 def _as_numbers(X, name):
+    if isinstance(X, torch.Tensor):
+        if X.layout != torch.strided:
+            raise ValueError(f"'{name}' must be dense. Got a sparse tensor; use to_dense().")
+        if X.is_complex():
+            raise ValueError(f"'{name}' must hold real numbers. Got {X.dtype}.")
+        return X.detach()
     if issparse(X):
         raise ValueError(f"'{name}' must be dense. Got a sparse {type(X).__name__}; use toarray().")
+    check_not_ragged(X, f"'{name}'")
     X = np.asarray(mapped(X))
     if X.dtype.kind in "fiu":
         return X
@@ -112,7 +119,7 @@ def _as_numbers(X, name):
 
 
 def check_groups(groups, n_rows, rows, name="groups"):
-    """Return groups or labels as an array of one for each row, or say what is wrong.
+    """Return groups as an array of one for each row, or say what is wrong.
 
     Parameters
     ----------
@@ -133,17 +140,52 @@ def check_groups(groups, n_rows, rows, name="groups"):
     Raises
     ------
     ValueError
+        If one is missing, or their number differs.
+    """
+    checked = check_one_each(groups, n_rows, rows, name)
+    # as objects, before numpy makes a word of what is missing among words
+    missing = np.flatnonzero(pd.isna(np.asarray(groups, dtype=object).ravel()))
+    if len(missing):
+        raise ValueError(
+            f"'{name}' must be known for each row. That of row {missing[0]} is missing; give each "
+            "row of an unknown patient a name of its own, or leave it out."
+        )
+    return checked
+
+
+def check_one_each(values, n_rows, rows, name):
+    """Return values as an array of one for each row, or say what is wrong.
+
+    Parameters
+    ----------
+    values : array-like of shape (n_rows,) or (n_rows, 1)
+        Groups, labels or scores.
+    n_rows : int
+        Rows that they belong to.
+    rows : str
+        What those rows are called.
+    name : str
+        The argument's name.
+
+    Returns
+    -------
+    ndarray of shape (n_rows,)
+        The values.
+
+    Raises
+    ------
+    ValueError
         If their number differs.
     """
-    groups = np.asarray(groups)
-    if groups.shape == (n_rows, 1):
-        groups = groups[:, 0]
-    if groups.shape != (n_rows,):
+    values = np.asarray(values)
+    if values.shape == (n_rows, 1):
+        values = values[:, 0]
+    if values.shape != (n_rows,):
         raise ValueError(
             f"'{name}' must be one for each row of {rows}, of shape ({n_rows},). "
-            f"Got {groups.shape}."
+            f"Got {values.shape}."
         )
-    return groups
+    return values
 
 
 def check_row_labels(y, X, names):
@@ -170,7 +212,7 @@ def check_row_labels(y, X, names):
     TypeError
         If they are of several kinds.
     """
-    return check_groups(check_labels(y), len(X), *names)
+    return check_one_each(check_labels(y), len(X), *names)
 
 
 def find_sampler(estimator, X=None):
@@ -248,7 +290,7 @@ def as_sampled(estimator, X, y, names=("X", "y")):
     X = check_rows(X, names[0]).reshape(shape)
     y = check_labels(y)
     columns = from_columns(y)
-    return sampler, X, check_groups(y if columns is None else columns, len(X), *names)
+    return sampler, X, check_one_each(y if columns is None else columns, len(X), *names)
 
 
 def as_tensor(X):

@@ -39,8 +39,8 @@ class MMDScorer(BaseEstimator):
     discrepancies_ : dict
         MMD^2 of the last call, by label.
     standard_errors_ : dict
-        Their standard errors: 0 but for classes of more than 20,000 rows, of which not all pairs
-        are taken.
+        Their standard errors: 0 but where a class, or `n_samples`, has more than 20,000 rows, of
+        which not all pairs are taken.
 
     See Also
     --------
@@ -87,8 +87,8 @@ class MMDScorer(BaseEstimator):
         Raises
         ------
         ValueError
-            If a class has fewer than two rows in `X` or was not seen in ``fit``, or rows are not
-            those of ``fit`` in shape and names.
+            If a class has fewer than two rows in `X`, or four with an `n_samples` above 20,000, or
+            was not seen in ``fit``, or rows are not those of ``fit`` in shape and names.
         TypeError
             If there is no sampler in `estimator`.
         """

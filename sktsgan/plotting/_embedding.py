@@ -180,6 +180,7 @@ def _principal_components(X, rng):  # noqa: ARG001 (as the others)
     n_components = min(2, *X.shape)
     if not np.ptp(X, axis=0).any():
         return np.zeros((len(X), 2)), ("component 1", "component 2")
+    X = X.astype(np.float64)  # squared in their own type, rows in a small unit would vanish
     pca = PCA(n_components, svd_solver="full").fit(X)
     points, shares = np.zeros((len(X), 2)), np.zeros(2)
     points[:, :n_components] = pca.transform(X)

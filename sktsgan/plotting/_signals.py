@@ -175,6 +175,7 @@ class SignalDisplay(PairDisplay):
         if not len(X):
             ax.text(0.5, 0.5, "none", ha="center", va="center", transform=ax.transAxes)
             return
+        X = X.astype(np.float64)  # what lies between two whole numbers may be none of their type
         low, median, high = np.percentile(X, [5, 50, 95], axis=0)
         ax.fill_between(
             self.time, low, high, color=color, alpha=0.2, linewidth=0, label="5 % to 95 %"
