@@ -579,6 +579,12 @@ def test_unknown_patients_are_no_patient(rng, known, unknown):
         ),
         (lambda X, y: classifier_two_sample_score(X, X, cv=1), "'cv' must be a whole number of at"),
         (
+            lambda X, y: train_synthetic_test_real_score(
+                X, np.arange(len(X)) % 2, X, (np.arange(len(X)) % 2).astype(str)
+            ),
+            r"'y_synthetic' must hold classes of 'y_real', .*use labels of one kind",
+        ),
+        (
             lambda X, y: train_synthetic_test_real_score(X, np.where(y == "N", None, y), X, y),
             "'y' must have a label for each row",
         ),

@@ -16,7 +16,13 @@ from sklearn.utils import check_random_state
 
 from sktsgan._arrays import first_of_each
 from sktsgan._signals import check_whole
-from sktsgan.metrics._rows import as_tensor, check_groups, check_pair, check_row_labels
+from sktsgan.metrics._rows import (
+    as_tensor,
+    check_common_class,
+    check_groups,
+    check_pair,
+    check_row_labels,
+)
 
 
 class DensityCoverage(NamedTuple):
@@ -203,7 +209,8 @@ def train_synthetic_test_real_score(
     Raises
     ------
     ValueError
-        If rows differ in shape or are not finite, or labels do not match rows.
+        If rows differ in shape or are not finite, labels do not match rows, or both sides have no
+        class in common.
 
     References
     ----------
@@ -223,6 +230,7 @@ def train_synthetic_test_real_score(
         (X_synthetic, check_row_labels(y_synthetic, X_synthetic, ("X_synthetic", "y_synthetic"))),
         (X_real, check_row_labels(y_real, X_real, ("X_real", "y_real"))),
     ]
+    check_common_class(sides[1][1], sides[0][1])
     (X_train, y_train), (X_test, y_test) = sides[::-1] if reverse else sides
     estimator = _forest(check_random_state(random_state)) if estimator is None else clone(estimator)
     scorer = get_scorer(scoring) if isinstance(scoring, str) else scoring

@@ -215,6 +215,27 @@ def check_row_labels(y, X, names):
     return check_one_each(check_labels(y), len(X), *names)
 
 
+def check_common_class(y_real, y_synthetic):
+    """Say where no label is on both sides, as where one has numbers and the other words.
+
+    Parameters
+    ----------
+    y_real, y_synthetic : ndarray of shape (n_rows,)
+        Labels; of no synthetic rows nothing is said.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
+    classes = np.unique(y_real).tolist()
+    if len(y_synthetic) and not set(y_synthetic.tolist()).intersection(classes):
+        raise ValueError(
+            f"'y_synthetic' must hold classes of 'y_real', {classes}. Got "
+            f"{np.unique(y_synthetic).tolist()}; use labels of one kind."
+        )
+
+
 def find_sampler(estimator, X=None):
     """Find the sampler in an estimator, and turn rows into what the sampler was given.
 

@@ -3,7 +3,12 @@
 import numpy as np
 
 from sktsgan._signals import check_whole
-from sktsgan.metrics._rows import as_sampled, check_pair, check_row_labels
+from sktsgan.metrics._rows import (
+    as_sampled,
+    check_common_class,
+    check_pair,
+    check_row_labels,
+)
 
 # Okabe and Ito's blue and vermilion: told apart by the colour-blind. Of one lightness nearly, so
 # that marks and dashes tell them apart in grey.
@@ -78,12 +83,7 @@ def check_sets(X_real, y_real, X_synthetic, y_synthetic):
     X_real, X_synthetic = (X.reshape(shape) for X, shape in zip(pair, shapes, strict=True))
     y_real = check_row_labels(y_real, X_real, ("X_real", "y_real"))
     y_synthetic = check_row_labels(y_synthetic, X_synthetic, ("X_synthetic", "y_synthetic"))
-    classes = np.unique(y_real).tolist()
-    if len(y_synthetic) and not set(y_synthetic.tolist()).intersection(classes):
-        raise ValueError(
-            f"'y_synthetic' must hold classes of 'y_real', {classes}. Got "
-            f"{np.unique(y_synthetic).tolist()}; use labels of one kind."
-        )
+    check_common_class(y_real, y_synthetic)
     return X_real, y_real, X_synthetic, y_synthetic
 
 
