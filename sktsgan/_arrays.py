@@ -187,8 +187,7 @@ def mapped(X):
             "X must have a known number of rows. Got a Dask array of shape "
             f"{X.shape}; call X.compute_chunk_sizes()."
         )
-    with tempfile.TemporaryFile() as file:
-        rows = np.memmap(file, dtype=X.dtype, mode="w+", shape=tuple(X.shape))
+    rows = _unnamed_map(X.dtype, tuple(X.shape))
     for start, stop in pairwise(_edges_of_chunks(X)):
         part = mapped(_computed(X[start:stop]))
         if len(part) != stop - start or not np.can_cast(part.dtype, rows.dtype, "same_kind"):
@@ -199,6 +198,38 @@ def mapped(X):
         rows[start:stop] = part
         release(rows)
     return rows
+
+
+def _unnamed_map(dtype, shape):
+    with tempfile.TemporaryFile() as file:
+        return np.memmap(file, dtype=dtype, mode="w+", shape=shape)
+
+
+def put_before(X, parts):
+    """Put rows before others, in a temporary file where these are memory-mapped.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, ...)
+        The rows that come last.
+    parts : list of ndarray
+        Those that come first, in memory.
+
+    Returns
+    -------
+    ndarray
+        All of them.
+    """
+    if _map_of(X) is None:
+        return np.concatenate([*parts, X])
+    first = np.concatenate(parts)
+    n_rows = len(first) + len(X)
+    joined = _unnamed_map(np.result_type(first, X), (n_rows, *X.shape[1:]))
+    joined[: len(first)] = first
+    for start, part in in_parts(X):
+        joined[len(first) + start :][: len(part)] = part
+        release(joined)
+    return joined
 
 
 def in_memory(y):

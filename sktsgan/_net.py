@@ -16,6 +16,7 @@ from skorch.dataset import get_len
 from skorch.history import History
 from skorch.utils import TeeGenerator
 from torch import nn
+from torch.nn.parameter import is_lazy
 from torch.utils.data import Dataset
 from tqdm.auto import tqdm
 
@@ -286,8 +287,10 @@ class AdversarialNet(NeuralNet):
         """Try a copy of the discriminator, which may be the user's own, on two rows."""
         shape = self.discriminator.keywords
         X = torch.zeros(2, shape["n_channels"], shape["n_timepoints"], dtype=torch.float32)
+        lazy = any(map(is_lazy, self.discriminator_.parameters()))  # draws its weights with these
+        net = self.discriminator_.eval() if lazy else copy.deepcopy(self.discriminator_)
         with torch.no_grad():
-            scores = copy.deepcopy(self.discriminator_)(X, torch.zeros(2, dtype=torch.long))
+            scores = net(X, torch.zeros(2, dtype=torch.long))
         if scores.shape != (2,):
             raise ValueError(
                 "'discriminator' must return scores of shape (2,) for two rows. "
@@ -664,6 +667,8 @@ class AdversarialNet(NeuralNet):
             Parameters of the net.
         """
         vars(self).update(options)
+        for epoch in self.history:  # of earlier calls, whose steps would pile up
+            epoch["batches"] = []
         self._reset_lr()
         self.stopped_by_ = None
         self.initialize_callbacks()

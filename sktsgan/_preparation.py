@@ -123,7 +123,8 @@ def _find_scale(signals, inside, labels):
     preparation without a start.
     """
     axes = (2,) if signals.shape[1] == 1 else (2, (1, 2))
-    measures = [partial(measure, axis=axis) for measure in (_range, _moments) for axis in axes]
+    ways = (_range, _moments, partial(_moments, ddof=1))  # the last as pandas and torch have it
+    measures = [partial(measure, axis=axis) for measure in ways for axis in axes]
     measured = [(measure, *measure(signals, inside)) for measure in measures]
     for both in (True, False):
         for measure, start, size in measured:
@@ -141,12 +142,12 @@ def _range(signals, inside, axis):
     return tuple(np.where(nothing, 0.0, part) for part in (low, np.subtract(high, low)))
 
 
-def _moments(signals, inside, axis):
+def _moments(signals, inside, axis, ddof=0):
     """Return mean and standard deviation beside padding."""
     n_inside = np.maximum(inside.sum(axis=axis, keepdims=True), 1)
     mean = np.sum(signals, axis=axis, where=inside, keepdims=True, dtype=np.float64) / n_inside
-    squares = np.sum((signals - mean) ** 2, axis=axis, where=inside, keepdims=True) / n_inside
-    deviation = squares**0.5
+    squares = np.sum((signals - mean) ** 2, axis=axis, where=inside, keepdims=True)
+    deviation = (squares / np.maximum(n_inside - ddof, 1)) ** 0.5
     return mean, np.where(deviation > _ROUNDING * np.abs(mean), deviation, 0.0)
 
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from functools import partial
 
 import numpy as np
+import pandas as pd
 import torch
 from imblearn.over_sampling.base import BaseOverSampler
 from imblearn.utils import check_sampling_strategy, check_target_type
@@ -21,7 +22,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skorch.callbacks import Callback, GradientNormClipping
 
 from sktsgan import losses
-from sktsgan._arrays import in_memory, mapped, take
+from sktsgan._arrays import in_memory, mapped, put_before, take
 from sktsgan._chunks import sample_in_chunks
 from sktsgan._net import (
     AdversarialNet,
@@ -64,9 +65,9 @@ from sktsgan._signals import (
     check_not_ragged,
     check_whole,
     from_columns,
+    narrow_columns,
     plain,
     to_columns,
-    whole_columns,
 )
 from sktsgan._store import digest_rows
 from sktsgan._threads import fixed_order
@@ -202,8 +203,8 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         are drawn; 0 draws from the last weights.
     validation_fraction : float, default=0.1
         Share of each class that is held out to measure the MMD, at most 500 rows. Classes of
-        fewer than 20 rows give none, nor do those of which it would be less than two rows. Where
-        nothing is held out, as with 0, the last weights are kept.
+        fewer than 20 rows, which no generator learns, give none, nor do those of which it would be
+        less than two rows. Where nothing is held out, as with 0, the last weights are kept.
     patience : int or None, default=10
         Epochs without a better held-out MMD after which training stops.
     selection : {"neighbors", "unanimous"} or None, default="neighbors"
@@ -292,7 +293,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         `history_`, `best_iter_` and `best_score_` too, a dict by label. Where every class has
         fewer than 20 rows, all four are None, or an empty dict.
     history_ : skorch.history.History
-        Losses and held-out MMD^2 (``valid_mmd``), by epoch.
+        Losses and held-out MMD^2 (``valid_mmd``), by epoch; of the last call also by step.
     n_iter_ : int
         Generator steps done.
     best_iter_ : int
@@ -583,7 +584,8 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         held-out part of these rows are kept, those that there were among them. Rows of classes too
         small to be learned are kept until there are 20 of them. A shared net that ``fit`` built
         without such a class never learns it, and its rows, however many, stay in the sampler:
-        begin with ``partial_fit``, or set `conditioning` to "per_class".
+        begin with ``partial_fit``, or set `conditioning` to "per_class". New rows have a number type
+        that holds those of all calls.
 
         Parameters
         ----------
@@ -610,6 +612,8 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         go_on = self._goes_on(accumulate=True)
         if classes is not None:
             classes = list(classes) if isinstance(classes, set | frozenset) else classes
+            if pd.isna(np.asarray(classes, dtype=object)).any():
+                raise ValueError("'classes' must hold labels. Got a missing one; leave it out.")
             classes = np.unique(check_labels(classes))
             if not len(classes):
                 raise ValueError("'classes' must hold all labels that will ever come. Got none.")
@@ -864,14 +868,16 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
                 f"n_timepoints). Got {np.ndim(X)} axes."
             )
         y, binarize_y = check_target_type(y, indicate_one_vs_all=True)
-        whole, first_call = whole_columns(X), reset and not self._goes_on()
+        narrow, first_call = narrow_columns(X), reset and not self._goes_on()
         X, y = validate_data(
             self, X=X, y=y, reset=first_call, allow_nd=True, ensure_all_finite=False
         )
         if X.dtype.kind not in "fiu":
             X = X.astype(np.float64)
-        if reset:  # not where `partial_fit` goes on
-            self._dtype, self._whole = X.dtype, whole
+        if reset:
+            self._dtype, self._narrow = X.dtype, narrow
+        else:  # `partial_fit` goes on, and rows of all calls come out
+            self._dtype = np.result_type(self._dtype, X.dtype)
         processes = Processes.joined()
         first, part = processes.part(X)
         processes.agree(lambda: check_finite(part, first))
@@ -885,7 +891,9 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
                 "'interpolation_fraction' and 'replicate_fraction' must not exceed 1 together. "
                 f"Got {self.interpolation_fraction} and {self.replicate_fraction}."
             )
-        if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
+        if len(self.betas) != 2 or not all(
+            isinstance(beta, numbers.Real) and 0 <= beta < 1 for beta in self.betas
+        ):
             raise ValueError(
                 f"'betas' must be two numbers of at least 0 and below 1. Got {self.betas!r}."
             )
@@ -922,7 +930,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
             )
 
     def _places_of(self, y):
-        y = np.asarray(y)
+        y = check_labels(y)
         if y.ndim != 1 or not len(y):
             raise ValueError(f"'y' must be a list of labels, one for each row. Got {y.shape}.")
         return self._find_labels(y, self.classes_[self._counts > 0], "labels seen in 'fit'")
@@ -1052,7 +1060,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         # scaling may have left whole numbers just below what they were
         few = [as_type(X, self._dtype).astype(self._dtype) for X in few]
         few_labels = np.repeat(list(self._few_rows), [len(X) for X in few])
-        return np.concatenate([*few, signals]), np.concatenate([few_labels, labels])
+        return put_before(signals, few), np.concatenate([few_labels, labels])
 
     def _groups(self, learned, later):
         """Say which classes share a net; all of them where others may be learned `later`."""
@@ -1244,7 +1252,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
 
     def _finished(self, signals):
         """Give a tensor of scaled signals in their unit and as they came, on a card if it can."""
-        if signals.is_cuda and self._whole is None and self._dtype in (np.float32, np.float64):
+        if signals.is_cuda and self._narrow is None and self._dtype in (np.float32, np.float64):
             scale, center = (
                 send(torch.from_numpy(own), signals.device)
                 for own in (self._scaler.scale, self._scaler.center)
@@ -1256,9 +1264,9 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
     def _as_given(self, signals):
         """Give signals the shape and type of the training rows."""
         X = signals.reshape(len(signals), *self._row_shape)
-        if self._whole is not None:
-            for dtype in np.unique(self._whole[self._whole != ""]):
-                columns = self._whole == dtype
+        if self._narrow is not None:
+            for dtype in np.unique(self._narrow[self._narrow != ""]):
+                columns = self._narrow == dtype
                 X[:, columns] = as_type(X[:, columns], np.dtype(dtype))
         return as_type(X, self._dtype).astype(self._dtype)
 

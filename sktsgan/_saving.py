@@ -2,6 +2,7 @@
 
 import copy
 import math
+import os
 from functools import partial
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from sktsgan import _store
 from sktsgan._net import BestByMMD, check_device, part_of
 from sktsgan._processes import Processes
-from sktsgan._signals import SignalScaler
+from sktsgan._signals import SignalScaler, rounding_of
 from sktsgan._threads import seeded
 
 # Values in a row; what claims to have more is no file of ours.
@@ -42,8 +43,9 @@ class _CallerError(Exception):
     """What the caller has to change, where the file is as it should be."""
 
 
-def _are_whole(types):
-    return all(np.dtype(name).kind in "iu" for name in types[types != ""].tolist())
+def _are_narrow(types):
+    kinds = [np.dtype(name) for name in types[types != ""].tolist()]
+    return all(dtype.kind in "iu" or dtype == np.float16 for dtype in kinds)
 
 
 def taken_apart(value):
@@ -112,7 +114,7 @@ class SavingMixin:
             "parameters": self.get_params(deep=False) | self._built_with | _NOT_KEPT,
             "classes": self.classes_,
             "dtype": self._dtype,
-            "whole": self._whole,
+            "whole": self._narrow,
             "row_shape": list(self._row_shape),
             "signal_shape": list(self._signal_shape),
             "sampling_strategy": dict(self.sampling_strategy_),
@@ -200,7 +202,7 @@ class SavingMixin:
             if not isinstance(manifest[name], kind):
                 raise ValueError(f"its {name} is of another kind")
         self.classes_ = manifest["classes"]
-        self._dtype, self._whole = manifest["dtype"], manifest["whole"]
+        self._dtype, self._narrow = manifest["dtype"], manifest["whole"]
         self._row_shape = tuple(manifest["row_shape"])
         self._signal_shape = tuple(manifest["signal_shape"])
         self.sampling_strategy_ = manifest["sampling_strategy"]
@@ -208,7 +210,8 @@ class SavingMixin:
         if manifest["feature_names_in"] is not None:
             self.feature_names_in_ = manifest["feature_names_in"]
         self._counts = tensors["counts"].numpy()
-        self._scaler = SignalScaler(tensors["center"].numpy(), tensors["scale"].numpy())
+        center, scale = (tensors[name].numpy() for name in ("center", "scale"))
+        self._scaler = SignalScaler(center, scale, rounding_of(self._dtype))
         if "synthetic_mask" in tensors:
             self.synthetic_mask_ = tensors["synthetic_mask"].numpy()
         n_classes, n_channels = len(self.classes_), self._signal_shape[0]
@@ -221,8 +224,8 @@ class SavingMixin:
             and all(isinstance(part, int) and part > 0 for part in self._signal_shape)
             and self._dtype.kind in "fiu"
             and (
-                self._whole is None
-                or (self._whole.shape == self._row_shape and _are_whole(self._whole))
+                self._narrow is None
+                or (self._narrow.shape == self._row_shape and _are_narrow(self._narrow))
             )
             and self._counts.shape == (n_classes,)
             and self._counts.min() >= 0
@@ -278,6 +281,9 @@ class SavingMixin:
         """Return a checkpoint's path, the run, and what was saved, as whose run `rng` is set."""
         if self.checkpoint is None:
             return None, None, None
+        if not os.fspath(self.checkpoint):
+            raise ValueError("'checkpoint' must name a folder. Got ''; '.' is where you are.")
+        _store.encode(rng)  # before training, not after its first epoch
         # workers that are there already may be in another folder
         folder = Path(self.checkpoint).expanduser().absolute()
         name = "all" if self.conditioning == "shared" else own[0]

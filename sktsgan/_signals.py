@@ -11,6 +11,9 @@ from scipy.sparse import issparse
 from sktsgan._arrays import in_parts
 from sktsgan._processes import ALONE
 
+# Share by which rounding may change a constant channel, whatever its type.
+_ROUNDING = 1e-14
+
 
 def as_signals(X, n_channels=1):
     """View rows as signals of shape (n_samples, n_channels, n_timepoints).
@@ -120,6 +123,11 @@ def check_kind(X, y):
         raise ValueError(
             f"X must hold real numbers. Complex data not supported, got {X.dtype}; give the real "
             "and the imaginary part as two channels."
+        )
+    types = y.dtypes if isinstance(y, pd.DataFrame) else [getattr(y, "dtype", None)]
+    if any(isinstance(t, pd.CategoricalDtype) and t.categories.dtype.kind == "b" for t in types):
+        raise TypeError(  # pandas finds none of the numbers among them that scikit-learn makes
+            "'y' must hold strings or numbers. Got categories of truth values; use astype(bool)."
         )
     check_labels(y)
 
@@ -239,7 +247,7 @@ def to_columns(labels, y):
         return type(y)(table, columns=y.columns).astype(y.dtypes)
     if issparse(y):
         return type(y)(table.astype(y.dtype))
-    return table.astype(y.dtype) if hasattr(y, "dtype") else table.tolist()
+    return table.astype(np.asarray(y).dtype) if hasattr(y, "dtype") else table.tolist()
 
 
 def _dense(y):
@@ -341,8 +349,8 @@ def plain(label):
     return label.item() if isinstance(label, np.generic) else label
 
 
-def whole_columns(X):
-    """Say which columns of a DataFrame hold whole numbers, as which new rows are given.
+def narrow_columns(X):
+    """Say which columns of a DataFrame hold whole or small numbers alone, as new rows are to.
 
     Parameters
     ----------
@@ -352,8 +360,8 @@ def whole_columns(X):
     Returns
     -------
     ndarray of str of shape (n_features,) or None
-        Their types, and an empty string for others; None where none does, and where `X` is no
-        DataFrame.
+        Their types, of whole numbers or float16, and an empty string for others; None where none
+        does, and where `X` is no DataFrame.
 
     Raises
     ------
@@ -369,8 +377,8 @@ def whole_columns(X):
                 "leave it out."
             )
     types = map(_numpy_type, X.dtypes)
-    whole = np.array([dtype.str if dtype.kind in "iu" else "" for dtype in types])
-    return whole if whole.any() else None
+    narrow = [dtype.str if dtype.kind in "iu" or dtype == np.float16 else "" for dtype in types]
+    return np.array(narrow) if any(narrow) else None
 
 
 def _numpy_type(dtype):
@@ -378,6 +386,22 @@ def _numpy_type(dtype):
     dtype = dtype.subtype if isinstance(dtype, pd.SparseDtype) else dtype
     dtype = getattr(dtype, "numpy_dtype", dtype)
     return dtype if isinstance(dtype, np.dtype) else np.dtype(object)
+
+
+def rounding_of(dtype):
+    """Say by which share a type may change a number: whole ones by nothing.
+
+    Parameters
+    ----------
+    dtype : dtype
+        The type.
+
+    Returns
+    -------
+    float
+        The share.
+    """
+    return float(np.finfo(dtype).eps) if dtype.kind == "f" else 0.0
 
 
 def as_type(X, dtype):
@@ -444,10 +468,13 @@ class SignalScaler:
     center, scale : ndarray of shape (n_channels, 1)
         Mean and standard deviation of the rows that the scaler was made from; the latter is 0
         where a channel is constant, and then stays so.
+    rounding : float
+        Share by which their type may have changed these rows.
     """
 
     center: np.ndarray
     scale: np.ndarray
+    rounding: float = 0.0
 
     @classmethod
     def from_signals(cls, signals, processes=ALONE):
@@ -490,16 +517,17 @@ class SignalScaler:
         if (scale < 1e-150).any():  # of a constant channel, or of squares that vanish
             deviations = (np.abs(part - center).max(axis=(0, 2)) for _, part in in_parts(own))
             largest = np.max([*deviations, np.zeros(signals.shape[1])], axis=0)[:, None]
-            tiny = (largest > 1e-14 * np.abs(center)) & (largest < 1e-150)
+            tiny = (largest > _ROUNDING * np.abs(center)) & (largest < 1e-150)
             if processes.sum(tiny.astype(np.float64)).any():
                 raise ValueError(
                     "X must hold numbers whose squares are above 0, as those above 1e-150 are. "
                     "Got smaller ones; give the rows in another unit."
                 )
         # what rounding leaves of a constant channel is no scale, and its mean is rounded too
-        constant = scale <= 1e-14 * np.abs(center)
+        constant = scale <= _ROUNDING * np.abs(center)
         first = np.asarray(signals[0, :, :1], dtype=np.float64)
-        return cls(np.where(constant, first, center), np.where(constant, 0.0, scale))
+        center, scale = np.where(constant, first, center), np.where(constant, 0.0, scale)
+        return cls(center, scale, rounding_of(signals.dtype))
 
     def leaves_constant(self, signals):
         """Say whether signals are what they were in the channels that were constant.
@@ -512,13 +540,14 @@ class SignalScaler:
         Returns
         -------
         bool
-            Whether they are, but for rounding, which may be that of float16.
+            Whether they are, but for rounding.
         """
         constant = self.scale[:, 0] == 0
         if not constant.any():
             return True
         center = self.center[constant]
-        tolerance = 1e-3 * np.abs(center) + 1e-6 * self.scale.max()
+        rounding = max(self.rounding, rounding_of(signals.dtype), _ROUNDING)
+        tolerance = rounding * np.abs(center) + 1e-6 * self.scale.max()
         return all(
             (np.abs(part[:, constant] - center) <= tolerance).all() for _, part in in_parts(signals)
         )

@@ -64,7 +64,8 @@ def write(path, manifest, tensors):
     _check_file(path)
     if not path.parent.is_dir():
         raise FileNotFoundError(f"'path' must be in a folder that is there. Got {path}.")
-    data = save(tensors, metadata)
+    # layers may share their weights, which have a place of their own in the file
+    data = save({name: value.clone() for name, value in tensors.items()}, metadata)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         with temporary.open("xb") as file:
@@ -247,6 +248,12 @@ def _encode_labels(labels):
 
 
 def _encode_random(rng):
+    kind = rng.get_state(legacy=False)["bit_generator"]
+    if kind != "MT19937":
+        raise ValueError(
+            "'random_state' must be an int, or a RandomState of numpy's default MT19937, where it "
+            f"is written down. Got one of {kind}."
+        )
     name, key, *rest = rng.get_state()
     return {"random": [name, key.tolist(), *rest]}
 

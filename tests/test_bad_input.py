@@ -138,6 +138,7 @@ OF_Y = {
     "y: list": lambda: Y0.tolist(),
     "y: Series": lambda: pd.Series(Y0),
     "y: categories": lambda: pd.Series(Y0, dtype="category"),
+    "y: categories of truth values": lambda: pd.Series(Y0 == "V", dtype="category"),
     "y: bool": lambda: Y0 == "V",
     "y: negative and huge integers": lambda: np.where(Y0 == "V", -5, 2**62),
     "y: whole floats": lambda: np.where(Y0 == "V", 1.0, 2.0),
@@ -145,6 +146,7 @@ OF_Y = {
     "y: an empty string as a label": lambda: np.where(Y0 == "V", "", "N"),
     "y: a column": lambda: Y0[:, None],
     "y: one-hot": lambda: np.stack([Y0 == "N", Y0 == "V"], axis=1).astype(int),
+    "y: one-hot, a tensor": lambda: torch.tensor(np.stack([Y0 == "N", Y0 == "V"], axis=1) + 0),
     "y: one-hot, of a row without a one": lambda: np.eye(3, dtype=int)[
         np.where(np.arange(80) == 5, 2, Y0 == "V")
     ][:, :2],
@@ -200,6 +202,7 @@ PARAMETERS = {
     "penalty_interval: 1.5": {"penalty_interval": 1.5},
     "betas: three": {"betas": (0.1, 0.2, 0.3)},
     "betas: of 1": {"betas": (0.0, 1.0)},
+    "betas: a word": {"betas": ("a", 0.9)},
     "device: one that is not there": {"device": "cuda:77"},
     "device: a word": {"device": "laptop"},
     "device: one without values": {"device": "meta"},
@@ -222,6 +225,7 @@ PARAMETERS = {
     "random_state: a word": {"random_state": "seed"},
     "callbacks: a function": {"callbacks": print},
     "checkpoint: a number": {"checkpoint": 3},
+    "checkpoint: no name": {"checkpoint": ""},
 }
 SAMPLE = {
     "sample: before fit": None,
@@ -233,6 +237,7 @@ SAMPLE = {
     "sample: no labels": {"y": []},
     "sample: one label": {"y": "N"},
     "sample: labels of another kind": {"y": [0, 1]},
+    "sample: a missing label": {"y": pd.array(["N", None], dtype="string")},
     "sample: labels in two axes": {"y": [["N"], ["V"]]},
     "sample: a word as a seed": {"random_state": "seed"},
 }

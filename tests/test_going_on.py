@@ -12,6 +12,7 @@ import torch
 from skorch.callbacks import Callback, LRScheduler
 
 from sktsgan import StaGANSampler
+from sktsgan._arrays import put_before
 from sktsgan.losses import relativistic
 from sktsgan.metrics import maximum_mean_discrepancy
 from tests.conftest import LEARNING
@@ -362,7 +363,7 @@ def test_real_rows_are_let_go_where_a_callback_fails(quick, beats, tmp_path, n_j
     ("classes", "message"),
     [
         ([], "'classes' must hold all labels that will ever come. Got none"),
-        (["N", "V", "F", None], "missing in row 3"),
+        (["N", "V", "F", None], "'classes' must hold labels. Got a missing one"),
         (["N", 1], "labels of one kind"),
     ],
 )
@@ -394,6 +395,61 @@ def test_a_dead_lead_that_comes_alive(quick, beats):
     sampler.partial_fit(dead, y)
     with pytest.raises(ValueError, match="constant in the channels that were so in the first call"):
         sampler.partial_fit(np.concatenate([X, X], axis=1), y)
+
+
+@pytest.mark.parametrize("going_on", ["partial_fit", "warm_start"])
+def test_a_dead_lead_of_whole_numbers_that_comes_alive(quick, beats, going_on):
+    """A thousandth of the offset of a converter's numbers is a signal."""
+    X, y = beats
+    dead, alive = (
+        np.rint(32768 + np.concatenate([400 * X, gain * X], axis=1)).astype(np.uint16)
+        for gain in (0, 12)
+    )
+    sampler = quick(n_channels=2, warm_start=going_on == "warm_start")
+    go_on = sampler.fit if sampler.warm_start else sampler.partial_fit
+    go_on(dead, y)
+    go_on(dead.astype(np.float32), y)
+    with pytest.raises(ValueError, match="constant in the channels that were so in the first call"):
+        go_on(alive, y)
+
+
+@pytest.mark.filterwarnings("ignore:Class 'V' has 10 rows:UserWarning")
+@pytest.mark.parametrize("narrow", [int, np.float16, np.int8])
+def test_kept_rows_keep_their_numbers_after_narrow_ones(quick, one_class_short, narrow):
+    (X, y), _ = one_class_short
+    is_few = y == "V"
+    sampler = quick().partial_fit(np.rint(9 * X[~is_few]).astype(narrow), y[~is_few], list("FNV"))
+    few = 1e5 + X[is_few]
+    sampler.partial_fit(few, y[is_few])
+    for _ in range(2):
+        sampler.partial_fit(X[~is_few], y[~is_few])
+    (kept,) = sampler._few_rows.values()
+    np.testing.assert_allclose(sampler._scaler.restored(kept)[:, 0], few, atol=0.02)
+    assert sampler.sample(5)[0].dtype == np.result_type(narrow, X.dtype)
+
+
+@pytest.mark.filterwarnings("ignore:Class 'V' has 10 rows:UserWarning")
+def test_mapped_rows_after_kept_ones(quick, one_class_short, tmp_path):
+    """They are put together in another file, not in memory."""
+    (X, y), (more, labels) = one_class_short
+    np.save(tmp_path / "rows.npy", more)
+    drawn = []
+    for rows in (more, np.load(tmp_path / "rows.npy", mmap_mode="r")):
+        sampler = quick().partial_fit(X, y).partial_fit(rows, labels)
+        drawn.append(sampler.sample(9, random_state=0)[0])
+    np.testing.assert_array_equal(*drawn)
+    joined = put_before(np.load(tmp_path / "rows.npy", mmap_mode="r"), [X[:2], X[2:5]])
+    assert isinstance(joined, np.memmap)
+    np.testing.assert_array_equal(joined, np.concatenate([X[:5], more]))
+
+
+def test_steps_of_earlier_calls_do_not_pile_up(quick, beats):
+    sampler = quick(patience=None).partial_fit(*beats)
+    n_steps = [len(epoch["batches"]) for epoch in sampler.history_]
+    losses = sampler.history_[:, "discriminator_loss"]
+    sampler.partial_fit(*beats)
+    assert [len(epoch["batches"]) for epoch in sampler.history_] == [0, 0, *n_steps]
+    assert sampler.history_[:2, "discriminator_loss"] == losses
 
 
 def test_a_scheduler_in_one_training_and_not_in_the_other(quick, beats):

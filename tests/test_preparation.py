@@ -107,6 +107,19 @@ def test_the_table_with_zeros_behind(rng):
     assert (new[preparation.padding[like]] == 0).all()
 
 
+def test_padded_rows_of_one_sample_deviation(rng):
+    """As pandas and torch measure it, it is another share of numpy's for each length."""
+    n_padded = rng.integers(2, 30, size=60)
+    X = np.zeros((60, 1, 40))
+    for row, n in zip(X, n_padded, strict=True):
+        own = centred(rng.normal(2, 3, size=40 - n))
+        row[0, : 40 - n] = own / own.std(ddof=1)
+    new = prepared(X).give(rng.normal(1, 2, size=(60, 1, 40)), np.arange(60))
+    deviations = [row[0, : 40 - n].std(ddof=1) for row, n in zip(new, n_padded, strict=True)]
+    np.testing.assert_allclose(deviations, 1)
+    np.testing.assert_allclose(new.sum(axis=2), 0, atol=1e-12)
+
+
 @pytest.mark.parametrize("prepare", [lambda X: X, *WAYS])
 def test_channels_are_padded_each_in_its_own_way(rng, prepare):
     """The second begins late, the third is not there in some rows; the first is whole."""

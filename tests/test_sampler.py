@@ -209,6 +209,38 @@ def test_whole_columns_of_a_frame_are_rounded(quick, beats, tmp_path):
     np.testing.assert_array_equal(again, new)
 
 
+def test_small_columns_keep_to_their_range(quick, beats):
+    """In float32, as which mixed columns are computed, there are numbers beyond float16."""
+    rows = np.r_[np.flatnonzero(beats[1] == "N")[:50], np.flatnonzero(beats[1] == "V")[:5]]
+    frame = pd.DataFrame(beats[0][rows].astype(np.float32))
+    frame[[3, 5]] = np.clip(60000 + 8000 * np.abs(frame[[3, 5]]), 0, 65500).astype(np.float16)
+    with pytest.warns(UserWarning, match="Class 'V' has 5 rows"):
+        X_resampled, _ = quick().fit_resample(frame, beats[1][rows])
+    assert (X_resampled.dtypes == frame.dtypes).all()
+    assert np.isfinite(X_resampled.to_numpy(np.float64)).all()
+
+
+class Lazy(torch.nn.Module):
+    """Whose size is that of the first rows it sees."""
+
+    def __init__(self, n_channels, n_timepoints, n_classes):
+        super().__init__()
+        self.layer = torch.nn.LazyLinear(1)
+
+    def forward(self, X, y):
+        return self.layer(X.flatten(1)).squeeze(1)
+
+
+def test_a_seed_holds_for_networks_that_are_built_by_their_first_rows(quick, beats):
+    drawn = []
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        before = torch.get_rng_state()
+        drawn.append(quick(discriminator=Lazy).fit(*beats).sample(9, random_state=0)[0])
+        assert torch.equal(torch.get_rng_state(), before)
+    np.testing.assert_array_equal(*drawn)
+
+
 def test_whole_columns_keep_to_their_type(quick, beats):
     high = np.random.default_rng(0).integers(200, 255, size=(len(beats[0]), 1))
     frame = pd.DataFrame(np.where(beats[0] > 0.3, high, 5).astype(np.uint8))

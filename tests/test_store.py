@@ -112,6 +112,60 @@ def test_a_frame_and_a_random_state(quick, tmp_path):
         np.testing.assert_array_equal(ours, theirs)
 
 
+def test_another_source_of_randomness(quick, beats, tmp_path):
+    sampler = quick(random_state=np.random.RandomState(np.random.PCG64(0)))
+    message = "'random_state' must be an int, or a RandomState of numpy's default .* Got one of PCG"
+    with pytest.raises(ValueError, match=message):
+        sampler.fit(*beats).save(tmp_path / "x")
+    sampler.set_params(checkpoint=tmp_path, callbacks=[NoTraining()])
+    with pytest.raises(ValueError, match=message):
+        sampler.fit(*beats)
+
+
+class NoTraining(Callback):
+    def on_train_begin(self, net, **kwargs):
+        raise AssertionError("trained before it was checked what can be written")
+
+
+class Break(Callback):
+    def on_epoch_begin(self, net, **kwargs):
+        if len(net.history) == 2:
+            raise RuntimeError("broken off")
+
+
+class Tied(torch.nn.Module):
+    """Layers that share their weights."""
+
+    latent_size = 4
+
+    def __init__(self, n_channels, n_timepoints, n_classes):
+        super().__init__()
+        self.first = torch.nn.Linear(4, 4)
+        self.second = self.first
+        self.label = torch.nn.Embedding(n_classes, 4)
+        self.last = torch.nn.Linear(4, n_channels * n_timepoints)
+        self.shape = n_channels, n_timepoints
+
+    def forward(self, z, y):
+        hidden = self.second(torch.tanh(self.first(z))) + self.label(y)
+        return self.last(hidden).reshape(len(z), *self.shape)
+
+
+def test_layers_that_share_weights(quick, beats, tmp_path):
+    sampler = quick(generator=Tied).fit(*beats)
+    sampler.save(tmp_path / "x")
+    loaded = StaGANSampler.load(tmp_path / "x", generator=Tied)
+    with pytest.raises(RuntimeError, match="broken off"):
+        quick(generator=Tied, checkpoint=tmp_path / "folder", callbacks=[Break()]).fit(*beats)
+    again = quick(generator=Tied, checkpoint=tmp_path / "folder").fit(*beats)
+    rows = [each.sample(9, random_state=0)[0] for each in (sampler, loaded, again)]
+    np.testing.assert_array_equal(rows[1], rows[0])
+    np.testing.assert_array_equal(rows[2], rows[0])
+    loaded.partial_fit(*beats)
+    layers = loaded.net_.module_
+    assert layers.first.weight is layers.second.weight
+
+
 def test_code_is_given_again(quick, beats, tmp_path):
     build = partial(LSTMGenerator, hidden_size=6)
     sampler = quick(generator=build, callbacks=[]).fit(*beats)
