@@ -584,8 +584,8 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         held-out part of these rows are kept, those that there were among them. Rows of classes too
         small to be learned are kept until there are 20 of them. A shared net that ``fit`` built
         without such a class never learns it, and its rows, however many, stay in the sampler:
-        begin with ``partial_fit``, or set `conditioning` to "per_class". New rows have a number type
-        that holds those of all calls.
+        begin with ``partial_fit``, or set `conditioning` to "per_class". New rows have a number
+        type that holds those of all calls.
 
         Parameters
         ----------
