@@ -299,8 +299,9 @@ class AdversarialNet(NeuralNet):
 
     def initialize_criterion(self):
         """Take the loss, a function, as it is; it may be the user's own, so try it."""
-        scores = torch.zeros(2, dtype=torch.float32)
-        pair = self.criterion(scores, scores)
+        with torch.enable_grad():
+            scores = [torch.zeros(2, dtype=torch.float32, requires_grad=True) for _ in range(2)]
+            pair = self.criterion(*scores)
         if not (
             isinstance(pair, tuple | list)
             and len(pair) == 2
@@ -309,6 +310,12 @@ class AdversarialNet(NeuralNet):
             raise TypeError(
                 "'loss' must return the losses of discriminator and generator, two tensors without "
                 f"axes, for the scores of real and of synthetic rows. Got {pair!r} for two rows."
+            )
+        if not (_depends(pair[0], scores) and _depends(pair[1], scores[1:])):
+            raise TypeError(
+                "'loss' must return a loss of the discriminator that depends on the scores of both "
+                "kinds of rows, and one of the generator that depends on those of synthetic ones. "
+                "Got one without a gradient to them."
             )
         self.criterion_ = self.criterion
         return self
@@ -891,6 +898,14 @@ def part_of(tensors, name):
     }
 
 
+def _depends(loss, scores):
+    """Say whether a loss has a gradient to all scores."""
+    if not loss.requires_grad:
+        return False
+    gradients = torch.autograd.grad(loss, scores, retain_graph=True, allow_unused=True)
+    return all(gradient is not None for gradient in gradients)
+
+
 def _met_its_end(net):
     """Say whether skorch's own early stop ended training, which does so as Ctrl-C does."""
     return any(
@@ -900,7 +915,7 @@ def _met_its_end(net):
 
 
 class BestByMMD(Callback):
-    """Follow the held-out MMD after each epoch, keep the best weights, stop when it is over.
+    """Follow the held-out MMD after each epoch, keep the best weights, say when it is over.
 
     Parameters
     ----------
@@ -919,7 +934,7 @@ class BestByMMD(Callback):
     def on_train_begin(self, net, **kwargs):
         """Fix what every epoch is compared by: bandwidths and noise."""
         self.bandwidths_ = {label: median_bandwidth(X) for label, X in self.held_out.items()}
-        self.n_epochs_ = 0
+        self.n_epochs_, self.over_ = 0, False
         if self.resumed:
             self._resume(net)
             return
@@ -932,7 +947,7 @@ class BestByMMD(Callback):
             self.best_score_ = np.inf if score is None else score
 
     def on_epoch_end(self, net, **kwargs):
-        """Measure, keep, stop."""
+        """Measure, keep, say whether that was the last epoch."""
         self.n_epochs_ += 1
         score = self._score(net)
         if score is None:
@@ -945,7 +960,7 @@ class BestByMMD(Callback):
             self.best_score_, self.best_iter_ = score, net.n_iter_
             self.best_epoch_, self.best_weights_ = len(net.history), net.snapshot()
         elif self.patience and len(net.history) - self.best_epoch_ >= self.patience:
-            net.stop("patience")
+            self.over_ = True
 
     def on_train_end(self, net, **kwargs):
         """Put the best weights back and say so where training did not end by plan."""
@@ -1024,6 +1039,15 @@ class BestByMMD(Callback):
                 scores.append(maximum_mean_discrepancy(X, X_synthetic, bandwidth=bandwidth))
                 weights.append(len(X) ** 0.5)
         return float(np.average(scores, weights=weights)) if scores else np.inf
+
+
+class Patience(Callback):
+    """End training where :class:`BestByMMD` says so, once others have seen the epoch."""
+
+    def on_epoch_end(self, net, **kwargs):
+        """Stop."""
+        if net.best_.over_:
+            net.stop("patience")
 
 
 class Checkpoint(Callback):

@@ -20,7 +20,7 @@ _AGREEING_SHARE = 0.9
 _AGREEING_SHARE_OF_CLASS = 0.5
 # ... within this share of what they are scaled to.
 _TOLERANCE = 1e-3
-# A channel is dead where no more than this share of its rows varies.
+# A channel is dead where no more than this share of its rows varies, and in no class most do.
 _LIVE_SHARE = 0.1
 # What rounding makes of the deviation of a constant, as a share of it.
 _ROUNDING = 1e-12
@@ -90,11 +90,12 @@ class Preparation:
         padding = np.zeros_like(signals, dtype=bool) if like is None else self.padding[like]
         if self.measure is not None:
             start, size = self.measure(signals, ~padding)
-            factor = np.ones_like(size)
-            if self.scaled:
-                np.divide(self.size, size, out=factor, where=size > 0)
+            moved = signals - start
+            if self.scaled:  # divided first, so that a range of 1 ends in 1 to the last digit
+                np.divide(moved, size, out=moved, where=size > 0)
+                moved *= np.where(size > 0, self.size, 1.0)
             # a dead channel holds its own number in each row
-            signals = np.where(np.isnan(self.start), start, self.start) + factor * (signals - start)
+            signals = np.where(np.isnan(self.start), start, self.start) + moved
         return signals if like is None else np.where(padding, self.signals[like], signals)
 
 
@@ -159,6 +160,8 @@ def _agreed(start, size, labels, both):
     """
     varied = size > 0
     live = varied.mean(axis=0) > _LIVE_SHARE
+    for label in np.unique(labels):  # as a lead that was recorded for rare beats alone
+        live |= varied[labels == label].mean(axis=0) > _AGREEING_SHARE_OF_CLASS
     if not live.any():
         return None
     varied &= live

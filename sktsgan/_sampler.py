@@ -28,6 +28,7 @@ from sktsgan._net import (
     AdversarialNet,
     BestByMMD,
     Checkpoint,
+    Patience,
     Progress,
     ScaledRows,
     check_device,
@@ -1096,6 +1097,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
             *([] if self._is_private else [GradientNormClipping(_MAX_GRADIENT_NORM)]),
             *([Progress()] if self.verbose and not processes.rank else []),
             *(self.callbacks or []),
+            Patience(),
             *([Checkpoint(path, run)] if path else []),
         ]
         if net.initialized_:

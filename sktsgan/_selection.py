@@ -10,6 +10,8 @@ from sktsgan._threads import by_blocks
 # Generated rows nearer to a training row than this share of the usual distance between
 # neighbours of their class are near-copies.
 _COPY_SHARE = 0.1
+# Rows by which that distance is measured where a class has none.
+_N_MEASURED = 1000
 # Real rows that vote on the class of a generated one.
 _N_VOTERS = 3
 # Share by which rounding may change a row.
@@ -82,11 +84,11 @@ class NeighborSelection:
     def copy_distance(self, label):
         """Distance to a real row below which a row of a class is a near-copy of it."""
         X = self.X[self.y == label]
-        if len(X) < 2:  # as one row, varied by nothing and scaled again, comes out
-            return _ROUNDING * float(np.linalg.norm(X))
-        # one of the class's own rows is always itself
-        distances, _ = NearestNeighbors(n_neighbors=2).fit(X).kneighbors(X)
-        return _COPY_SHARE * float(np.median(distances[:, 1]))
+        if len(X) < 2:  # a row alone has no neighbours: as near as others' are is too near
+            own = _ROUNDING * float(np.linalg.norm(X))
+            some = self.X[spread_places(len(self.X), _N_MEASURED)]
+            return max(own, _copy_distance(self.neighbors, some)) if len(self.X) > 1 else own
+        return _copy_distance(NearestNeighbors().fit(X), X)
 
     def judge(self, X, label):
         """Return the votes for `label` and the distance to the nearest real row, by row.
@@ -111,6 +113,12 @@ class NeighborSelection:
     def _measure_heights(self, X):
         """Return the range of each channel, by row."""
         return np.ptp(self.alignment.as_signals(X), axis=2)
+
+
+def _copy_distance(index, X):
+    """Return a share of the usual distance of rows of a fitted index to the next one."""
+    distances, _ = index.kneighbors(X, n_neighbors=2)  # the first is the row itself
+    return _COPY_SHARE * float(np.median(distances[:, 1]))
 
 
 def select_rows(draw, judge, n_rows, copy_distance, power, rng):

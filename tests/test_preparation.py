@@ -203,6 +203,24 @@ def test_a_row_of_a_lead_that_is_off_in_all_others_decides_nothing(rng):
     np.testing.assert_allclose(new[:, 0], as_range(new[:, :1])[:, 0], atol=1e-12)
 
 
+@pytest.mark.parametrize("prepare", [as_range, standardized])
+def test_a_lead_that_a_rare_class_alone_has(rng, prepare):
+    X = prepare(rng.normal(2, 3, size=(400, 2, 20)))
+    y = np.arange(400) >= 380
+    X[~y, 1] = 0
+    like = np.arange(370, 390)
+    new = Preparation(X, y).give(rng.normal(2, 3, size=(20, 2, 20)), like)
+    np.testing.assert_allclose(new[:, 0], prepare(new[:, :1])[:, 0], atol=1e-12)
+    np.testing.assert_allclose(new[10:, 1], prepare(new[10:, 1:])[:, 0], atol=1e-12)
+    assert not new[:10, 1].any()
+
+
+def test_a_range_of_1_ends_in_1(rng):
+    X = as_range(rng.normal(size=(50, 1, 20)))
+    new = prepared(X).give(rng.normal(2, 3, size=(2000, 1, 20)))
+    assert set(new.max(axis=2).ravel()) == {1.0}
+
+
 @pytest.mark.parametrize("n_rare", [1, 5, 20])
 @pytest.mark.parametrize(("size", "start"), [(2, 0), (1, 1.5), (0.5, -3)])
 @pytest.mark.parametrize("prepare", WAYS)

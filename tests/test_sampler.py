@@ -77,6 +77,16 @@ def test_best_weights_are_kept(quick, beats):
         torch.testing.assert_close(kept, last, rtol=0, atol=0)
 
 
+def test_callbacks_see_the_epoch_in_which_patience_ends(quick, beats):
+    class Records(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            net.history.record("mine", net.history[-1]["valid_mmd"])
+
+    history = quick(max_epochs=40, patience=1, lr=0.02, callbacks=[Records]).fit(*beats).history_
+    assert len(history) < 40
+    assert history[:, "mine"] == history[:, "valid_mmd"]
+
+
 def test_patience_stops_training(quick, beats):
     sampler = quick(max_epochs=50, patience=2, lr=1e-30, ema_decay=0).fit(*beats)
     assert sampler.best_iter_ == 3
@@ -179,6 +189,21 @@ def test_copies_that_could_not_be_avoided_are_counted(quick):
     X = np.repeat([[0, 3, 1, 0, 2], [0, 0, 2, 1, 0]], [60, 30], axis=0)
     with pytest.warns(UserWarning, match="made for class 1 are near-copies of real rows"):
         quick().fit_resample(X, np.repeat([0, 1], [60, 30]))
+
+
+@pytest.mark.parametrize("n_rows", [1, 25])
+def test_new_rows_of_one_scaled_row_are_no_copies_of_it(quick, beats, n_rows):
+    X = (beats[0] - beats[0].min(axis=1, keepdims=True)) / np.ptp(beats[0], axis=1, keepdims=True)
+    others = X[beats[1] == "N"]
+    X = np.concatenate([others, np.repeat(X[beats[1] == "V"][:1], n_rows, axis=0)])
+    y = np.repeat(["N", "V"], [len(others), n_rows])
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Class 'V' has|.* of the .* rows for class 'V' passed")
+        warnings.filterwarnings("ignore", ".* weighted sums for class 'V' passed")
+        sampler = quick(selection="neighbors")
+        new = sampler.fit_resample(X, y)[0][sampler.synthetic_mask_]
+    usual = NearestNeighbors(n_neighbors=2).fit(others).kneighbors(others)[0][:, 1]
+    assert np.linalg.norm(new - X[-1], axis=1).min() > 0.09 * np.median(usual)
 
 
 def test_copies_of_one_scaled_row_are_counted(quick, beats):
@@ -1004,6 +1029,14 @@ def one_loss(real, fake):
     return (real - fake).mean()
 
 
+def losses_of_real_rows(real, fake):
+    return (fake - real).mean(), -real.mean()
+
+
+def losses_without_gradient(real, fake):
+    return (fake - real).mean().detach(), -fake.mean()
+
+
 def losses_of_rows(real, fake):
     return real - fake, fake - real
 
@@ -1016,6 +1049,8 @@ def losses_of_rows(real, fake):
         ({"loss": torch.nn.BCEWithLogitsLoss()}, "'loss' must return .* Got tensor"),
         ({"loss": one_loss}, "'loss' must return the losses of discriminator and generator"),
         ({"loss": losses_of_rows}, "'loss' must return .* two tensors without axes"),
+        ({"loss": losses_of_real_rows}, "'loss' must return .* Got one without a gradient"),
+        ({"loss": losses_without_gradient}, "'loss' must return .* Got one without a gradient"),
         (
             {"callbacks": ["progress"]},
             "'callbacks' must be a list of skorch callbacks.* 'progress'",

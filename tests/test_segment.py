@@ -31,6 +31,20 @@ def test_thinning_keeps_the_shape():
         np.testing.assert_allclose(beat, expected, atol=0.01)
 
 
+@pytest.mark.parametrize(("fs", "target_fs"), [(250, 180), (250, 360), (360, 128), (180, 360)])
+def test_an_offset_is_no_ripple(fs, target_fs):
+    """An electrode's 300 mV, and a drift, stay what they are, beside a wave of 1 mV."""
+    times = np.arange(20 * fs) / fs
+    wave = np.sin(2 * np.pi * 1.3 * times)
+    options = {"fs": fs, "target_fs": target_fs}
+    beats, _ = segment_beats(300 + 0.5 * times + wave, [10 * fs], **options)
+    places = 10 + np.arange(beats.shape[1]) / target_fs - round(0.3 * target_fs) / target_fs
+    expected = 300 + 0.5 * places + np.sin(2 * np.pi * 1.3 * places)
+    np.testing.assert_allclose(beats[0], expected, atol=2e-3)
+    leads, _ = segment_beats(np.stack([wave, 300 + wave]), [10 * fs], **options)
+    np.testing.assert_allclose(leads[0, 1], 300 + leads[0, 0], atol=1e-4)
+
+
 @pytest.mark.parametrize(("fs", "target_fs"), [(359.88, 180), (360, 77.7), (1000, 333.3333)])
 def test_peaks_stay_in_place_for_hours(fs, target_fs):
     peaks = np.rint(np.arange(1, 3599) * fs).astype(int)

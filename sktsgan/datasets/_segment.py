@@ -73,14 +73,26 @@ def segment_beats(signal, peaks, *, fs, target_fs=None, window=(0.3, 0.41)):
             "resample in steps."
         )
     if ratio != 1:
-        # a line through both ends is taken off meanwhile, as the filter sees zeros beyond them
-        signal = resample_poly(signal, ratio.numerator, ratio.denominator, axis=-1, padtype="line")
+        signal = _resample(signal, ratio)
     # the ratio that was taken: over an hour the least difference would be many beats
     centers = np.rint(peaks * float(ratio)).astype(int)
     kept = np.flatnonzero((centers >= before) & (centers + after <= signal.shape[-1]))
     places = centers[kept][:, None] + np.arange(-before, after)
     beats = signal[..., places].astype(np.float32)
     return (beats if signal.ndim == 1 else np.moveaxis(beats, 0, 1).copy()), kept
+
+
+def _resample(signal, ratio):
+    """Resample without the line through both ends, which is put back after.
+
+    The filter sees zeros beyond the ends, and each of its phases has a sum of its own, so that an
+    offset would come out as a ripple.
+    """
+    first, steps = signal[..., :1], max(signal.shape[-1] - 1, 1)
+    slope = (signal[..., -1:] - first) / steps
+    rest = signal - first - slope * np.arange(signal.shape[-1])
+    rest = resample_poly(rest, ratio.numerator, ratio.denominator, axis=-1)
+    return rest + first + slope * np.arange(rest.shape[-1]) / float(ratio)
 
 
 def check_window(window, fs):
