@@ -189,8 +189,18 @@ def mapped(X):
         )
     rows = _unnamed_map(X.dtype, tuple(X.shape))
     for start, stop in pairwise(_edges_of_chunks(X)):
-        part = mapped(_computed(X[start:stop]))
-        if len(part) != stop - start or not np.can_cast(part.dtype, rows.dtype, "same_kind"):
+        part = _computed(X[start:stop])
+        if np.ma.is_masked(part) and rows.dtype.kind in "iu":  # which know no NaN
+            raise ValueError(f"X must be finite. Got masked values from row {start} on; drop them.")
+        part = mapped(part)
+        # a larger whole number would come out as another one
+        casting = "safe" if rows.dtype.kind in "iu" else "same_kind"
+        if part.ndim != rows.ndim:
+            raise ValueError(
+                f"X must have dense chunks of {rows.ndim} axes. Got {part.ndim} axes from row "
+                f"{start}, as of a sparse matrix."
+            )
+        if len(part) != stop - start or not np.can_cast(part.dtype, rows.dtype, casting):
             raise ValueError(
                 f"X must have chunks of what it says, {stop - start} rows of {rows.dtype}. Got "
                 f"{len(part)} of {part.dtype} from row {start}."

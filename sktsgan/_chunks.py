@@ -61,8 +61,11 @@ class _Fitted:
     """A sampler with a name that Dask can tell it by, as it cannot look into networks."""
 
     def __init__(self, sampler):
-        # rows are drawn later, and are those of now
-        self.sampler, self.name = copy.deepcopy(sampler), uuid.uuid4().hex
+        # rows are drawn later, and are those of now; callbacks, which may hold anything, draw none
+        nets = sampler._nets.values()
+        lists = [sampler.callbacks, *(own for net in nets for own in net.own_callbacks())]
+        self.sampler = copy.deepcopy(sampler, {id(own): [] for own in lists if own is not None})
+        self.name = uuid.uuid4().hex
 
     def __dask_tokenize__(self):
         return self.name

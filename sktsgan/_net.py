@@ -346,7 +346,7 @@ class AdversarialNet(NeuralNet):
             The net itself.
         """
         in_order = fixed_order(alone=not is_cpu(self.device))
-        with in_order, torch.inference_mode(False), torch.enable_grad():
+        with in_order, torch.inference_mode(False), torch.enable_grad(), self.full_precision():
             if not self.initialized_:
                 with seeded(self.seed):
                     self.initialize()
@@ -454,6 +454,14 @@ class AdversarialNet(NeuralNet):
         if not (losses.abs() < _EXPLODED).all():  # NaN is caught too
             self.stop("diverged")
 
+    def full_precision(self):
+        """Keep the autocast of a caller, whose networks these are not, out."""
+        return torch.autocast(torch.device(self.device).type, enabled=False)
+
+    def own_callbacks(self):
+        """Return the lists of callbacks, as they were given and as they are."""
+        return [vars(self)[name] for name in ("callbacks", "callbacks_") if name in vars(self)]
+
     def stop(self, reason):
         """End training now, as skorch's own early stop does, and remember why."""
         self.stopped_by_ = reason
@@ -494,7 +502,7 @@ class AdversarialNet(NeuralNet):
 
     def _generated(self, z, y, finish=None):
         self.average_.eval()
-        with torch.no_grad():
+        with torch.no_grad(), self.full_precision():
             signals = self.average_(z, y.to(self.device))
         return finish(signals) if finish else signals
 
@@ -648,7 +656,8 @@ class AdversarialNet(NeuralNet):
         """
         with torch.inference_mode(False):
             tensors = {name: value.clone() for name, value in self.tensors().items()}
-        return vars(self).copy(), len(self.history), tensors
+        steps = [epoch["batches"] for epoch in self.history]
+        return vars(self).copy(), steps, tensors
 
     def go_back(self, state):
         """Be as before a training that failed.
@@ -658,10 +667,12 @@ class AdversarialNet(NeuralNet):
         state : tuple
             Of :meth:`state`.
         """
-        before, n_epochs, tensors = state
+        before, steps, tensors = state
         vars(self).clear()
         vars(self).update(before)
-        del self.history[n_epochs:]
+        del self.history[len(steps) :]
+        for epoch, own in zip(self.history, steps, strict=True):
+            epoch["batches"] = own
         with torch.inference_mode(False):
             self.load_tensors(tensors)
 

@@ -2,6 +2,7 @@
 
 import atexit
 import importlib
+import itertools
 import multiprocessing
 import os
 import threading
@@ -35,8 +36,8 @@ class Processes:
     def joined(cls):
         """Join those that ``torchrun`` or ``accelerate launch`` started, or stay alone.
 
-        Workers that a process started for itself (joblib's, Dask's, another Python) stay alone, and
-        so do its threads: they have work of their own.
+        Workers that a process started for itself (joblib's, Dask's, or, once it has joined, another
+        Python) stay alone, and so do its threads: they have work of their own.
 
         Returns
         -------
@@ -238,6 +239,10 @@ class Processes:
 ALONE = Processes()
 
 
+# Counts the groups that this process was in, as all of them do.
+_groups = itertools.count()
+
+
 def _connect():
     """Meet the other processes; where torchrun starts them again, none of those that are gone."""
     if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True":
@@ -246,7 +251,9 @@ def _connect():
     # torchrun keeps its store through restarts, with the addresses of processes that have ended
     address, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
     store = distributed.TCPStore(address, port, is_master=False)
-    attempt = f"attempt {os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}"
+    # nor of a group that was left by `destroy_process_group`
+    restarts = os.environ.get("TORCHELASTIC_RESTART_COUNT", 0)
+    attempt = f"attempt {restarts}, group {next(_groups)}"
     rank, n = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
     store = distributed.PrefixStore(attempt, store)
     distributed.init_process_group(store=store, rank=rank, world_size=n)

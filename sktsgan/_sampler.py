@@ -931,7 +931,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
             )
 
     def _places_of(self, y):
-        y = check_labels(y)
+        y = check_labels(in_memory(y))
         if y.ndim != 1 or not len(y):
             raise ValueError(f"'y' must be a list of labels, one for each row. Got {y.shape}.")
         return self._find_labels(y, self.classes_[self._counts > 0], "labels seen in 'fit'")

@@ -1,6 +1,7 @@
 """Rows beyond memory: chunked and mapped arrays in, Dask arrays out, many fits on Dask."""
 
 import sys
+import threading
 from pathlib import Path
 
 import dask.array as da
@@ -9,7 +10,9 @@ import numpy as np
 import pytest
 import zarr
 from dask.distributed import Client, LocalCluster
+from scipy.sparse import csr_matrix
 from sklearn.model_selection import StratifiedKFold, cross_val_score
+from skorch.callbacks import Callback
 
 from sktsgan import MMDScorer
 from sktsgan._arrays import _edges_of_chunks, in_parts, mapped, release
@@ -113,6 +116,44 @@ def test_chunks_of_another_type_or_length_than_they_say(rng):
         mapped(X.map_blocks(lambda block: block, dtype=np.int64))
     with pytest.raises(ValueError, match="20 rows of float64. Got 2 of float64 from row 0"):
         mapped(X.map_blocks(lambda block: block[:1], dtype=X.dtype))
+
+
+def test_chunks_of_larger_numbers_than_they_say(beats, quick):
+    X = np.rint(100 * beats[0]).astype(np.int32)
+    wider = da.from_array(X, chunks=(70, 64)).map_blocks(
+        lambda part: part.astype(np.int64) + 2**33, dtype=np.int32
+    )
+    with pytest.raises(ValueError, match="520 rows of int32. Got 520 of int64 from row 0"):
+        quick().fit_resample(wider, beats[1])
+    masked = da.ma.masked_equal(da.from_array(X, chunks=(70, 64)), X[3, 3])
+    with pytest.raises(ValueError, match="X must be finite. Got masked values from row 0 on"):
+        quick().fit_resample(masked, beats[1])
+    sparse = da.from_array(X, chunks=(70, 64)).map_blocks(csr_matrix)
+    with pytest.raises(ValueError, match="X must have dense chunks of 2 axes. Got 0 axes"):
+        quick().fit_resample(sparse, beats[1])
+
+
+def test_masked_labels_are_missing(beats, trained):
+    X, y = beats
+    masked = np.ma.masked_array(y, np.arange(len(y)) == 2)
+    for labels in (masked, da.from_array(masked, chunks=70)):
+        with pytest.raises(ValueError, match="It is missing in row 2"):
+            MMDScorer()(trained, X, labels)
+        with pytest.raises(ValueError, match="It is missing in row 2"):
+            trained.sample(y=labels)
+
+
+class Locked(Callback):
+    def __init__(self):
+        self.lock = threading.Lock()
+
+
+def test_chunks_need_no_callbacks(beats, quick):
+    sampler = quick(callbacks=[Locked()]).fit(*beats)
+    X, _ = sampler.sample(9, random_state=0, chunks=5)
+    assert len(X.compute()) == 9
+    assert isinstance(sampler.callbacks[0], Locked)
+    assert sampler.net_.callbacks_
 
 
 def test_scores_of_chunks(trained, beats):

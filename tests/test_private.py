@@ -1,5 +1,6 @@
 """Private training: gradients by row, noise, chance, what real rows reach, what is refused."""
 
+import copy
 import pickle
 import sys
 from functools import partial
@@ -16,6 +17,7 @@ from sktsgan._private import (
     PoissonBatches,
     PrivateNet,
     PrivateSteps,
+    _moved,
     check_rows_apart,
     find_noise,
     scaler_of_bounds,
@@ -333,6 +335,61 @@ class Following(PooledInTraining):
 def test_discriminators_that_tie_rows_together_are_refused(private, beats, discriminator, message):
     with pytest.raises(ValueError, match=f"'discriminator' must score each row.*{message}"):
         private(discriminator=discriminator).fit(*beats)
+
+
+class Hidden(torch.nn.Module):
+    """Takes a mean over the rows, behind weights that are nothing, or next to it, at first."""
+
+    def __init__(self, n_channels, n_timepoints, n_classes, scale=0.0):
+        super().__init__()
+        self.first, self.last = torch.nn.Linear(n_channels * n_timepoints, 8), torch.nn.Linear(8, 1)
+        with torch.no_grad():
+            self.last.weight *= scale
+
+    def forward(self, X, y):
+        X = X.flatten(1)
+        return self.last(torch.tanh(self.first(X - 5 * X.mean(0)))).squeeze(1)
+
+
+class OfOwnClass(torch.nn.Module):
+    """Adds the other rows of the same class to each row."""
+
+    def __init__(self, n_channels, n_timepoints, n_classes):
+        super().__init__()
+        self.layer = torch.nn.Linear(n_channels * n_timepoints, 1)
+
+    def forward(self, X, y):
+        X = X.flatten(1)
+        return self.layer(X + (y[:, None] == y).to(X) @ X).squeeze(1)
+
+
+@pytest.mark.parametrize(
+    ("discriminator", "n_classes"),
+    [(Hidden, 2), (partial(Hidden, scale=1e-5), 2), (OfOwnClass, 2), (OfOwnClass, 8)],
+)
+def test_ties_that_do_not_show_at_once_are_refused(private, discriminator, n_classes):
+    X = np.random.default_rng(0).normal(size=(240, 16))
+    with pytest.raises(ValueError, match="Got scores that differ with the other rows of a batch"):
+        private(discriminator=discriminator).fit(X, np.arange(240) % n_classes)
+
+
+def test_weights_are_as_they_were_after_they_were_moved():
+    net = Hidden(1, 16, 2, scale=1.0)
+    before = copy.deepcopy(net.state_dict())
+    with _moved(net):
+        assert not any(torch.equal(value, before[name]) for name, value in net.state_dict().items())
+    assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
+
+
+@pytest.mark.parametrize("epsilon", [1e6, 1e15, 1e17, 1e300])
+def test_a_huge_budget_is_no_endless_search(private, beats, epsilon):
+    sampler = private(dp_epsilon=epsilon).fit(*beats)
+    assert 0 < sampler.epsilon_ <= epsilon
+
+
+def test_advice_is_of_what_matters(private, beats):
+    with pytest.raises(RuntimeError, match=r"diverged .* Lower 'lr' \(now 1000000000.0\)\.$"):
+        private(lr=1e9, max_epochs=9).fit(*beats)
 
 
 class ByTime(torch.nn.Module):

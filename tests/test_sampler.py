@@ -77,6 +77,16 @@ def test_best_weights_are_kept(quick, beats):
         torch.testing.assert_close(kept, last, rtol=0, atol=0)
 
 
+def test_the_callers_autocast_changes_nothing(quick, beats):
+    expected = quick().fit_resample(*beats)[0]
+    score = maximum_mean_discrepancy(beats[0][:200], beats[0][200:])
+    with torch.autocast("cpu"):
+        sampler = quick()
+        np.testing.assert_array_equal(sampler.fit_resample(*beats)[0], expected)
+        assert len(sampler.sample(5)[0]) == 5
+        assert maximum_mean_discrepancy(beats[0][:200], beats[0][200:]) == score
+
+
 def test_callbacks_see_the_epoch_in_which_patience_ends(quick, beats):
     class Records(Callback):
         def on_epoch_end(self, net, **kwargs):

@@ -303,7 +303,7 @@ def _score(sampler, signal, label):
     was_training = net.discriminator_.training
     net.discriminator_.eval()
     try:
-        with torch.no_grad():
+        with torch.no_grad(), net.full_precision():
             return net.discriminator_(torch.from_numpy(signal).to(device), index).item()
     finally:
         net.discriminator_.train(was_training)

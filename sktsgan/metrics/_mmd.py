@@ -351,7 +351,8 @@ def _prepare(X, center, bandwidth, *, flip=False):
 def _exponents(rows, columns):
     if rows.dtype != columns.dtype:
         rows, columns = rows.double(), columns.double()
-    return torch.mm(rows, columns.T).clamp_max_(0)
+    with torch.autocast(rows.device.type, enabled=False):  # as a caller may be in one
+        return torch.mm(rows, columns.T).clamp_max_(0)
 
 
 def _sum_of_powers(kernel):
@@ -410,7 +411,8 @@ def _discrepancies(kernel, labels):
     labels = torch.from_numpy(labels).to(kernel)
     n_real = labels.sum(0).double()
     n_synthetic = len(labels) - n_real
-    product = kernel @ labels
+    with torch.autocast(kernel.device.type, enabled=False):
+        product = kernel @ labels
     row_sums = kernel.sum(1, dtype=torch.float64)
     real = (labels * product).sum(0, dtype=torch.float64)
     between = (row_sums[None] @ labels.double()).squeeze(0) - real

@@ -7,7 +7,7 @@ from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
-from sktsgan._arrays import in_parts, mapped
+from sktsgan._arrays import in_memory, in_parts, mapped
 from sktsgan._signals import check_labels, check_not_ragged, from_columns
 
 # Of more the sum of squares may be infinite, and of less squares may vanish.
@@ -212,7 +212,7 @@ def check_row_labels(y, X, names):
     TypeError
         If they are of several kinds.
     """
-    return check_one_each(check_labels(y), len(X), *names)
+    return check_one_each(check_labels(in_memory(y)), len(X), *names)
 
 
 def check_common_class(y_real, y_synthetic):
@@ -309,7 +309,7 @@ def as_sampled(estimator, X, y, names=("X", "y")):
         validate_data(sampler, X, reset=False, skip_check_array=True)  # number and names of columns
     shape = np.shape(X)
     X = check_rows(X, names[0]).reshape(shape)
-    y = check_labels(y)
+    y = check_labels(in_memory(y))
     columns = from_columns(y)
     return sampler, X, check_one_each(y if columns is None else columns, len(X), *names)
 
