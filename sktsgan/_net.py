@@ -156,6 +156,10 @@ class BalancedBatches:
             yield self.dataset[batch]
 
 
+# What is left of a step of an earlier call: that it was one.
+_NO_FIGURES = {}
+
+
 class AdversarialNet(NeuralNet):
     """Generator and discriminator trained against each other by skorch.
 
@@ -685,8 +689,8 @@ class AdversarialNet(NeuralNet):
             Parameters of the net.
         """
         vars(self).update(options)
-        for epoch in self.history:  # of earlier calls, whose steps would pile up
-            epoch["batches"] = []
+        for epoch in self.history:  # of earlier calls: what is known of steps would pile up
+            epoch["batches"] = [_NO_FIGURES] * len(epoch["batches"])
         self._reset_lr()
         self.stopped_by_ = None
         self.initialize_callbacks()
