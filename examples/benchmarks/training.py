@@ -256,8 +256,18 @@ def compare_jobs():
     sampler = StaGANSampler(max_epochs=2, random_state=0)
     run = partial(cross_val_score, sampler, X, y, cv=StratifiedKFold(4), scoring=MMDScorer())
     run(n_jobs=2)  # workers start
-    one, two = in_turn(lambda: run(n_jobs=1), lambda: run(n_jobs=2), repeats=3)
-    print(f"cross_val_score, 4 folds: n_jobs=2 {two:.1f} s, n_jobs=1 {one:.1f} s, {two / one:.2f}")
+
+    def run_on(n_threads):
+        torch.set_num_threads(n_threads)
+        run(n_jobs=1)
+
+    two, one, alone = in_turn(
+        partial(run, n_jobs=2), lambda: run_on(2), lambda: run_on(1), repeats=3
+    )
+    print(
+        f"cross_val_score, 4 folds: n_jobs=2 {two:.1f} s, n_jobs=1 {one:.1f} s, {two / one:.2f}; "
+        f"with one thread {alone:.1f} s, {two / alone:.2f}"
+    )
 
 
 class Training(Callback):
