@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from sktsgan import _store
 from sktsgan._net import BestByMMD, check_device, part_of
 from sktsgan._processes import Processes
-from sktsgan._signals import SignalScaler, rounding_of
+from sktsgan._signals import SignalScaler, is_narrow, rounding_of
 from sktsgan._threads import seeded
 
 # Values in a row; what claims to have more is no file of ours.
@@ -44,8 +44,7 @@ class _CallerError(Exception):
 
 
 def _are_narrow(types):
-    kinds = [np.dtype(name) for name in types[types != ""].tolist()]
-    return all(dtype.kind in "iu" or dtype == np.float16 for dtype in kinds)
+    return all(is_narrow(np.dtype(name)) for name in types[types != ""].tolist())
 
 
 def taken_apart(value):

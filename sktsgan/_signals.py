@@ -377,8 +377,24 @@ def narrow_columns(X):
                 "leave it out."
             )
     types = map(_numpy_type, X.dtypes)
-    narrow = [dtype.str if dtype.kind in "iu" or dtype == np.float16 else "" for dtype in types]
+    narrow = [dtype.str if is_narrow(dtype) else "" for dtype in types]
     return np.array(narrow) if any(narrow) else None
+
+
+def is_narrow(dtype):
+    """Say whether a type holds whole or small numbers alone.
+
+    Parameters
+    ----------
+    dtype : dtype
+        The type.
+
+    Returns
+    -------
+    bool
+        Whether it is of whole numbers, or float16.
+    """
+    return dtype.kind in "iu" or dtype == np.float16
 
 
 def _numpy_type(dtype):
