@@ -70,6 +70,14 @@ def test_the_r_wave_is_where_it_should_be(heartbeats):
     assert 0.5 < np.median(X[y == "N"].max(axis=1)) < 2
 
 
+@pytest.mark.parametrize("before", [0, 0.3, 0.8])
+def test_all_of_the_beat_before_is_simulated(before, monkeypatch):
+    X, _ = make_heartbeats(500, before=before, random_state=0)
+    monkeypatch.setattr("sktsgan.datasets._simulated._LEAD_IN", 3.0)
+    longer, _ = make_heartbeats(500, before=before, random_state=0)
+    np.testing.assert_allclose(X, longer, atol=1e-5)
+
+
 def test_ventricular_beats_are_broad_without_p_wave(heartbeats):
     X, y, _ = heartbeats
     # from the second half of QRS to its end a normal beat is flat, a ventricular one is not

@@ -19,7 +19,7 @@ _VENTRICULAR_TIMES = np.array([-0.165, -0.07, 0.0, 0.085, 0.26, 0.31])
 _VENTRICULAR_WIDTHS = np.array([0.021, 0.024, 0.032, 0.040, 0.055, 0.045])
 _TAU = 1.0  # s, time constant with which the model returns to the baseline
 _FS = 720  # Hz, at least, of the integration
-_LEAD_IN = 0.6  # s simulated before the window
+_LEAD_IN = 1.4  # s simulated before the window, so that no wave of the beat before is cut in two
 
 # Share of the classes by default, near those of the MIT-BIH database, and the heart period
 # before and after a beat as multiples of the patient's own.
