@@ -86,7 +86,8 @@ print(table.round(3).to_string())
 
 # %%
 # - MMD and its test find lost shapes and the wrong class. A little noise hardly changes distances
-#   between beats, so that they do not see it, and copies are the best beats there are to them.
+#   between beats, and so MMD: the test finds it where real beats are as clean as simulated ones,
+#   and not on the records. Copies are the best beats there are to both.
 # - Density falls with noise, coverage with lost shapes; means of neighbours are *too* typical,
 #   with a density above that of real beats.
 # - The classifier finds what is systematic, noise included, and is as blind to copies.

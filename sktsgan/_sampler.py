@@ -309,8 +309,8 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         Which rows of the last ``fit_resample`` were added.
     n_features_in_ : int
         Length of the second axis of X: features of a 2-D row, channels of a 3-D one.
-    feature_names_in_ : ndarray of str of shape (`n_features_in_`,)
-        Column names, where X has some.
+    feature_names_in_ : ndarray of object of shape (`n_features_in_`,)
+        Column names, where all columns of X are named by strings.
 
     See Also
     --------

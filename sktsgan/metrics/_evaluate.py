@@ -57,7 +57,8 @@ def evaluate_sampler(
           is best);
         - ``memorization_ratio``: :func:`memorization_ratio` (1 is best), NaN without `X_train`.
 
-        Figures that need more rows than a class has are NaN.
+        Figures that need more rows than a class has are NaN: density, coverage and
+        `two_sample_auc` for five rows or fewer.
 
     Raises
     ------

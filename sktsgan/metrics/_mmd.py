@@ -78,15 +78,15 @@ def maximum_mean_discrepancy(
     bandwidth : float, default=None
         The bandwidth m, in the unit of the rows; by default the median distance between rows of
         `X_real`, at most 2,000 drawn by a fixed seed. With one a thousand times as large, values
-        are near 1e-9, and no more than rounding.
+        are a million times smaller, and those below 1e-8 no more than rounding.
     estimator : {"auto", "exact", "blocks"}, default="auto"
         "exact" takes all pairs, in tiles: memory does not grow with the rows, time with their
-        square. "blocks" takes the mean over ten blocks or more, with some 1,000 rows of the
-        larger set and their share of the other, in an order drawn by a fixed seed [2]_: time
-        grows with the rows, for millions of them, and the value scatters by the standard error
-        around the exact one. A block has at least two rows of the smaller set, so that there
-        may be fewer blocks, and no more than 2,000 of the larger. "auto" is exact up to 20,000
-        rows, and where `biased` is set.
+        square. "blocks" takes the mean over ten blocks, or more where each would have far above
+        1,000 rows of the larger set, with their share of the other, in an order drawn by a fixed
+        seed [2]_: time grows with the rows, for millions of them, and the value scatters by the
+        standard error around the exact one. A block has at least two rows of the smaller set, so
+        that there may be fewer blocks, and no more than 2,000 of the larger. "auto" is exact up to
+        20,000 rows, and where `biased` is set.
     return_standard_error : bool, default=False
         Return the standard error too, which is 0 where all pairs were taken.
 

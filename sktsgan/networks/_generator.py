@@ -56,7 +56,7 @@ class LSTMGenerator(nn.Module):
     Raises
     ------
     ValueError
-        If there is no noise at all, or a size has no such value.
+        If there is no noise at all, or an option has no such value.
 
     Examples
     --------
