@@ -69,6 +69,7 @@ from sktsgan._signals import (
     narrow_columns,
     plain,
     to_columns,
+    wider_columns,
 )
 from sktsgan._store import digest_rows
 from sktsgan._threads import fixed_order
@@ -879,6 +880,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
             self._dtype, self._narrow = X.dtype, narrow
         else:  # `partial_fit` goes on, and rows of all calls come out
             self._dtype = np.result_type(self._dtype, X.dtype)
+            self._narrow = wider_columns(self._narrow, narrow)
         processes = Processes.joined()
         first, part = processes.part(X)
         processes.agree(lambda: check_finite(part, first))

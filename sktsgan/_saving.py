@@ -87,12 +87,20 @@ class SavingMixin:
         ------
         sklearn.exceptions.NotFittedError
             If the sampler has not been fitted.
+        TypeError
+            If it is of a class of your own that takes fewer parameters.
         ValueError
             If a parameter that was set since has no such value.
         OSError
             If the file cannot be written.
         """
         check_is_fitted(self, "net_")
+        for name in self._fixed:
+            if name not in self._get_param_names():
+                raise TypeError(
+                    "A sampler that is saved must take all parameters on which weights depend. "
+                    f"{type(self).__name__} does not take {name!r}; pickle it."
+                )
         self._validate_params()
         self._check_numbers()
         if not Processes.is_first():

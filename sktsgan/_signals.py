@@ -184,7 +184,7 @@ def check_labels(y):
         labels = np.asarray(given, dtype=object)  # numpy made strings of numbers and NaN
     if y.ndim and len(y):
         missing = pd.isna(labels).reshape(len(y), -1).any(axis=1)
-        if y.ndim == 2 and y.shape[1] > 1 and y.dtype.kind in "biuf":
+        if y.ndim == 2 and y.shape[1] > 1 and y.dtype.kind in "biuf" and np.isin(y, (0, 1)).all():
             missing |= ~y.any(axis=1)  # of a table with a column for each class
         if missing.any():
             raise ValueError(
@@ -376,7 +376,29 @@ def narrow_columns(X):
                 f"X must have columns of numbers. Got {dtype} in column {name!r}; convert it or "
                 "leave it out."
             )
-    types = map(_numpy_type, X.dtypes)
+    return _narrow_of(map(_numpy_type, X.dtypes))
+
+
+def wider_columns(first, second):
+    """Say which columns hold whole or small numbers alone in rows of two calls.
+
+    Parameters
+    ----------
+    first, second : ndarray of str of shape (n_features,) or None
+        What :func:`narrow_columns` said of each.
+
+    Returns
+    -------
+    ndarray of str of shape (n_features,) or None
+        The types that hold both.
+    """
+    if first is None or second is None:
+        return None
+    pairs = zip(first.tolist(), second.tolist(), strict=True)
+    return _narrow_of(np.result_type(*pair) if all(pair) else np.dtype(float) for pair in pairs)
+
+
+def _narrow_of(types):
     narrow = [dtype.str if is_narrow(dtype) else "" for dtype in types]
     return np.array(narrow) if any(narrow) else None
 

@@ -149,6 +149,23 @@ def test_warm_start_with_a_class_that_comes_later(quick, one_class_short, beats)
 
 
 @pytest.mark.parametrize(
+    ("first", "then", "expected"), [("int8", "int16", "int16"), ("int64", "float32", "float64")]
+)
+def test_columns_hold_the_numbers_of_all_calls(quick, first, then, expected):
+    rng = np.random.default_rng(0)
+    X, y = pd.DataFrame(rng.normal(0, 30, size=(70, 16)).astype(first)), ["N"] * 35 + ["V"] * 35
+    sampler = quick().partial_fit(X, y, classes=["N", "S", "V"])
+    X_rare = pd.DataFrame(rng.normal(1000, 100, size=(5, 16)).astype(then))
+    with pytest.warns(UserWarning, match="Class 'S' has 5 rows"):
+        sampler.partial_fit(X_rare, ["S"] * 5)
+        sampler.partial_fit(X, y)
+    X_new, _ = sampler.sample(y=["S"] * 50, random_state=0)
+    assert X_new.dtype == expected
+    assert 400 < X_new.min() < X_new.max() < 1600
+    assert (X_new == np.rint(X_new)).all() == (then != "float32")
+
+
+@pytest.mark.parametrize(
     "change",
     [{"hidden_size": 9}, {"loss": "hinge"}, {"conditioning": "per_class"}, {"betas": (0, 0.9)}],
 )

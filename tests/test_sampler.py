@@ -465,6 +465,12 @@ def test_one_hot_labels_in_and_out(quick, beats, n_classes, container):
         assert list(y_resampled.columns) == list(y.columns)
 
 
+def test_labels_of_several_outputs(quick, beats):
+    y = np.unique(beats[1], return_inverse=True)[1]
+    with pytest.raises(ValueError, match=r"'y' must hold one label for each row.* \(520, 2\)"):
+        quick().fit(beats[0], np.column_stack([y, y]))
+
+
 @ignore_short_selection
 def test_data_frame_in_and_out(quick, beats):
     X, y = beats

@@ -86,6 +86,8 @@ def test_finds_the_sampler_in_pipelines_within_pipelines_and_in_searches(quick, 
     assert MMDScorer()(outer, *beats) == MMDScorer()(outer["rest"]["gan"], before, beats[1])
     search = GridSearchCV(quick(), {"lr": [1e-3]}, cv=FOLDS, scoring=MMDScorer()).fit(*beats)
     assert MMDScorer()(search, *beats) == MMDScorer()(search.best_estimator_, *beats)
+    outer = Pipeline([("scale", outer["scale"]), ("search", search)])
+    assert MMDScorer()(outer, *beats) == MMDScorer()(search, before, beats[1])
     with pytest.raises(TypeError, match="a Pipeline or a search with one. Got Pipeline"):
         MMDScorer()(Pipeline([("clf", inner["clf"])]), *beats)
 

@@ -341,6 +341,17 @@ def test_no_such_parameter(path):
         StaGANSampler.load(path, hidden_sise=8)
 
 
+def test_a_class_with_fewer_parameters(beats, tmp_path):
+    from tests.conftest import QUICK
+
+    class Few(StaGANSampler):
+        def __init__(self, sampling_strategy="auto", *, random_state=None):
+            super().__init__(sampling_strategy, **{**QUICK, "random_state": random_state})
+
+    with pytest.raises(TypeError, match="Few does not take 'generator'; pickle it"):
+        Few().fit(*beats).save(tmp_path / "x")
+
+
 def test_not_fitted(tmp_path):
     with pytest.raises(ValueError, match="not fitted"):
         StaGANSampler().save(tmp_path / "x")

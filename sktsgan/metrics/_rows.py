@@ -258,19 +258,27 @@ def find_sampler(estimator, X=None):
     TypeError
         If there is none.
     """
+    found = _search(estimator, X)
+    if found is None:
+        raise TypeError(
+            "'estimator' must be a sampler with a method 'sample', or a Pipeline or a search with "
+            f"one. Got {type(estimator).__name__}."
+        )
+    return found
+
+
+def _search(estimator, X):
     if hasattr(estimator, "sample"):
         return estimator, X
     if hasattr(estimator, "best_estimator_"):
-        return find_sampler(estimator.best_estimator_, X)
+        return _search(estimator.best_estimator_, X)
     for _, step in getattr(estimator, "steps", []):
-        if hasattr(step, "sample") or hasattr(step, "steps"):
-            return find_sampler(step, X)
+        found = _search(step, X)
+        if found:
+            return found
         if X is not None and hasattr(step, "transform"):
             X = step.transform(X)
-    raise TypeError(
-        "'estimator' must be a sampler with a method 'sample', or a Pipeline or a search with one. "
-        f"Got {type(estimator).__name__}."
-    )
+    return None
 
 
 def as_sampled(estimator, X, y, names=("X", "y")):
