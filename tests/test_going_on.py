@@ -156,9 +156,9 @@ def test_columns_hold_the_numbers_of_all_calls(quick, first, then, expected):
     X, y = pd.DataFrame(rng.normal(0, 30, size=(70, 16)).astype(first)), ["N"] * 35 + ["V"] * 35
     sampler = quick().partial_fit(X, y, classes=["N", "S", "V"])
     X_rare = pd.DataFrame(rng.normal(1000, 100, size=(5, 16)).astype(then))
-    with pytest.warns(UserWarning, match="Class 'S' has 5 rows"):
-        sampler.partial_fit(X_rare, ["S"] * 5)
-        sampler.partial_fit(X, y)
+    for rows, labels in ((X_rare, ["S"] * 5), (X, y)):
+        with pytest.warns(UserWarning, match="Class 'S' has 5 rows"):
+            sampler.partial_fit(rows, labels)
     X_new, _ = sampler.sample(y=["S"] * 50, random_state=0)
     assert X_new.dtype == expected
     assert 400 < X_new.min() < X_new.max() < 1600
