@@ -28,10 +28,15 @@ def in_parts(X):
     part : ndarray or Tensor of shape (n_part, ...)
         Rows.
     """
-    n_rows = max(1, _N_VALUES // max(1, int(np.prod(X.shape[1:]))))
+    n_rows = _n_together(X)
     for start in range(0, len(X), n_rows):
         yield start, X[start : start + n_rows]
         release(X)
+
+
+def _n_together(X):
+    """Return how many rows are looked at together."""
+    return max(1, _N_VALUES // max(1, int(np.prod(X.shape[1:]))))
 
 
 def spread_places(n_rows, n_most):
@@ -263,7 +268,7 @@ def in_memory(y):
 
 def _edges_of_chunks(X):
     """Return the rows at which parts of whole chunks begin, and the number of rows."""
-    n_most = max(1, _N_VALUES // max(1, int(np.prod(X.shape[1:]))))
+    n_most = _n_together(X)
     sizes = X.chunks[0] if X.chunks else n_most
     if not isinstance(sizes, tuple):
         return [*range(0, X.shape[0], sizes), X.shape[0]]

@@ -324,7 +324,7 @@ class AdversarialNet(NeuralNet):
         self.criterion_ = self.criterion
         return self
 
-    def initialize_optimizer(self, triggered_directly=None):
+    def initialize_optimizer(self):
         """Give each network an optimizer of its own."""
         options = {"lr": self.lr, "betas": self.betas, "fused": True}
         options["capturable"] = self._is_cuda  # as a recorded step asks

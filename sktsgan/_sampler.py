@@ -950,41 +950,16 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
 
     def _train(self, X, y, rng, *, classes=None, accumulate=False):
         """Learn all classes that have enough rows; keep the rows of those that have not."""
-        go_on = self._goes_on(accumulate)
         device = check_device(self.device)
-        self._check_numbers(accumulate)
-        if go_on and hasattr(self, "epsilon_") and not self._is_private:
-            raise ValueError(
-                "'dp_epsilon' must not become None where a private training would go on, as its "
-                "budget is spent. Call 'fit' without 'warm_start' to begin anew."
-            )
-        if self._is_private:
-            check_private(self, len(X), accumulate)
-        vars(self).pop("synthetic_mask_", None)  # of rows that went before
-        signals = as_signals(X, self.n_channels)
-        if go_on:
-            self._check_built_with()
-        else:
-            self._begin(X, signals, y if classes is None else classes)
-        labels = self._check_announced(signals, y)
-        processes = Processes.joined()
-        if processes.n > 1:
-            some = take(signals, np.linspace(0, len(signals) - 1, 9).astype(int))
-            processes.check_same([signals.shape, digest_rows(labels), some.tobytes()])
+        signals, labels = self._start(X, y, classes, accumulate)
         counts = np.bincount(labels, minlength=len(self.classes_))
         all_counts = self._counts + counts if accumulate else counts
-        few_rows = _FEW_ROWS
-        if self._is_private:  # sizes of classes and rows of small ones are not kept
-            all_counts, few_rows = np.ones_like(counts), 0
+        if self._is_private:  # sizes of classes are not kept
+            all_counts = np.ones_like(counts)
         if accumulate and self._few_rows:
             signals, labels = self._with_few_rows(signals, labels)
             counts = np.bincount(labels, minlength=len(self.classes_))
-        known = np.isin(np.arange(len(counts)), list(self._nets))
-        enough = (counts >= few_rows) & self._can_be_learned(np.arange(len(counts)))
-        few = np.flatnonzero((counts > 0) & ~enough & ~known)
-        for label in few:
-            self._warn_of_few_rows(self.classes_[label], counts[label])
-        learned = np.flatnonzero(enough | (known & (counts > 0)))
+        learned, few = self._divide(counts)
         groups = [
             (group, np.intersect1d(group, learned))
             for group in self._groups(learned, later=accumulate or self.warm_start)
@@ -1005,11 +980,42 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         }
         self._set_results(nets)
 
-    def _can_be_learned(self, labels):
-        """Say which classes a net takes: one that is shared was built for some of them."""
-        if self.conditioning == "per_class" or not self._nets:
-            return np.ones(len(labels), dtype=bool)
-        return np.isin(labels, next(iter(self._nets.values())).classes_)
+    def _start(self, X, y, classes, accumulate):
+        """Begin anew or go on; return signals and labels' indices, the same in all processes."""
+        go_on = self._goes_on(accumulate)
+        self._check_numbers(accumulate)
+        if go_on and hasattr(self, "epsilon_") and not self._is_private:
+            raise ValueError(
+                "'dp_epsilon' must not become None where a private training would go on, as its "
+                "budget is spent. Call 'fit' without 'warm_start' to begin anew."
+            )
+        if self._is_private:
+            check_private(self, len(X), accumulate)
+        vars(self).pop("synthetic_mask_", None)  # of rows that went before
+        signals = as_signals(X, self.n_channels)
+        if go_on:
+            self._check_built_with()
+        else:
+            self._begin(X, signals, y if classes is None else classes)
+        labels = self._check_announced(signals, y)
+        processes = Processes.joined()
+        if processes.n > 1:
+            some = take(signals, np.linspace(0, len(signals) - 1, 9).astype(int))
+            processes.check_same([signals.shape, digest_rows(labels), some.tobytes()])
+        return signals, labels
+
+    def _divide(self, counts):
+        """Say which classes are learned, and which have too few rows, with a warning."""
+        labels = np.arange(len(counts))
+        # of a private training the rows of small classes are not kept
+        enough = counts >= (0 if self._is_private else _FEW_ROWS)
+        if self.conditioning == "shared" and self._nets:  # it was built for some of them
+            enough &= np.isin(labels, next(iter(self._nets.values())).classes_)
+        known = np.isin(labels, list(self._nets))
+        few = np.flatnonzero((counts > 0) & ~enough & ~known)
+        for label in few:
+            self._warn_of_few_rows(self.classes_[label], counts[label])
+        return np.flatnonzero(enough | (known & (counts > 0))), few
 
     def _begin(self, X, signals, classes):
         """Fix what stays for good: classes, shapes and scale."""
@@ -1061,7 +1067,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         """Put the rows of earlier calls that were too few to be learned before the new ones."""
         few = (self._scaler.restored(X) for X in self._few_rows.values())
         # scaling may have left whole numbers just below what they were
-        few = [as_type(X, self._dtype).astype(self._dtype) for X in few]
+        few = [as_type(X, self._dtype) for X in few]
         few_labels = np.repeat(list(self._few_rows), [len(X) for X in few])
         return put_before(signals, few), np.concatenate([few_labels, labels])
 
@@ -1272,7 +1278,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
             for dtype in np.unique(self._narrow[self._narrow != ""]):
                 columns = self._narrow == dtype
                 X[:, columns] = as_type(X[:, columns], np.dtype(dtype))
-        return as_type(X, self._dtype).astype(self._dtype)
+        return as_type(X, self._dtype)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -193,8 +193,13 @@ class SavingMixin:
                     f"'{name}' must be that of the saved sampler, {saved!r}. Got {custom[name]!r}."
                 )
         sampler = cls(**parameters)
-        sampler._validate_params()
-        sampler._check_numbers()
+        try:
+            sampler._validate_params()
+            sampler._check_numbers()
+        except (TypeError, ValueError) as error:
+            if not custom:
+                raise
+            raise _CallerError(str(error)) from error
         sampler._built_with = sampler._fixed_parameters()
         sampler._set_description(manifest, tensors)
         sampler._set_results(sampler._restored_nets(manifest, tensors))
@@ -313,28 +318,32 @@ class SavingMixin:
             "rows": _store.digest_rows(signals),
             "labels": _store.digest_rows(labels),
         }
-        saved = None
+        saved = self._find_saved(path, run, rng, processes)
+        return path, {"run": run, "rng": copy.deepcopy(rng)}, saved
+
+    def _find_saved(self, path, run, rng, processes):
+        """Return what a checkpoint has of the same run, as whose `rng` is set, or None."""
         # the first process's file counts: others may be on machines without it
         found = _read_checkpoint(path) if not processes.rank and path.exists() else None
         found = processes.of_first(found)
-        if found:
-            manifest, tensors = found
-            if not {"run", "net"} <= manifest.keys():
-                raise ValueError(
-                    f"'checkpoint' must be a folder of checkpoints. {path} is a file of 'save'; "
-                    "name another folder."
-                )
-            with _store.whole_checkpoint(path):
-                before, state = manifest["run"]["run"], manifest["run"]["rng"].get_state()
-                different = self._differences(before, run)
-            if different:
-                raise ValueError(
-                    f"'checkpoint' must be a folder of the same run. That in {folder} differs in "
-                    f"{', '.join(different)}; name another folder, or remove this one."
-                )
-            rng.set_state(state)
-            saved = manifest["net"], tensors
-        return path, {"run": run, "rng": copy.deepcopy(rng)}, saved
+        if not found:
+            return None
+        manifest, tensors = found
+        if not {"run", "net"} <= manifest.keys():
+            raise ValueError(
+                f"'checkpoint' must be a folder of checkpoints. {path} is a file of 'save'; "
+                "name another folder."
+            )
+        with _store.whole_checkpoint(path):
+            before, state = manifest["run"]["run"], manifest["run"]["rng"].get_state()
+            different = self._differences(before, run)
+        if different:
+            raise ValueError(
+                f"'checkpoint' must be a folder of the same run. That in {path.parent} differs in "
+                f"{', '.join(different)}; name another folder, or remove this one."
+            )
+        rng.set_state(state)
+        return manifest["net"], tensors
 
     def _differences(self, before, now):
         """Name what a run differs in from the one before."""

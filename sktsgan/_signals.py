@@ -443,7 +443,7 @@ def rounding_of(dtype):
 
 
 def as_type(X, dtype):
-    """Round numbers for a whole type, and clip them to what a type holds.
+    """Turn numbers into a type: rounded where it is a whole one, and clipped to what it holds.
 
     Parameters
     ----------
@@ -454,15 +454,15 @@ def as_type(X, dtype):
 
     Returns
     -------
-    ndarray of float64
+    ndarray of `dtype`
         The nearest of its numbers.
     """
     if dtype.kind not in "iu":
-        return np.clip(X, np.finfo(dtype).min, np.finfo(dtype).max)
+        return np.clip(X, np.finfo(dtype).min, np.finfo(dtype).max).astype(dtype)
     top = float(np.iinfo(dtype).max)
     if top > np.iinfo(dtype).max:  # rounded up, it would be the smallest number
         top = np.nextafter(top, 0)
-    return np.clip(np.rint(X), np.iinfo(dtype).min, top)
+    return np.clip(np.rint(X), np.iinfo(dtype).min, top).astype(dtype)
 
 
 def check_finite(X, first=0):

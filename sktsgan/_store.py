@@ -65,7 +65,19 @@ def write(path, manifest, tensors):
     if not path.parent.is_dir():
         raise FileNotFoundError(f"'path' must be in a folder that is there. Got {path}.")
     # layers may share their weights, which have a place of their own in the file
-    data = save({name: value.clone() for name, value in tensors.items()}, metadata)
+    write_whole(path, save({name: value.clone() for name, value in tensors.items()}, metadata))
+
+
+def write_whole(path, data):
+    """Write bytes to a file that is there, under its name, only once it is whole.
+
+    Parameters
+    ----------
+    path : Path
+        The file; one that is there is replaced, and keeps its mode.
+    data : bytes
+        What it is to hold.
+    """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         with temporary.open("xb") as file:

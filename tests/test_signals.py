@@ -60,7 +60,7 @@ def test_the_scale_does_not_depend_on_the_order_in_memory(rng):
 
 @pytest.mark.parametrize("name", ["int8", "uint16", "int64", "uint64"])
 def test_numbers_too_large_for_a_whole_type(name):
-    low, high = as_type(np.array([-1e30, 1e30]), np.dtype(name)).astype(name)
+    low, high = as_type(np.array([-1e30, 1e30]), np.dtype(name))
     assert low == np.iinfo(name).min
     assert high == pytest.approx(np.iinfo(name).max)
 
@@ -94,7 +94,7 @@ def test_in_parts_as_in_one(monkeypatch, rng):
 
 @pytest.mark.parametrize("name", ["float16", "float32"])
 def test_numbers_too_large_for_a_type(name):
-    low, high = as_type(np.array([-1e300, 1e300]), np.dtype(name)).astype(name)
+    low, high = as_type(np.array([-1e300, 1e300]), np.dtype(name))
     assert (low, high) == (np.finfo(name).min, np.finfo(name).max)
 
 

@@ -548,6 +548,13 @@ def test_whatever_a_file_says_it_is_an_error_or_a_sampler(fitted, path, name, va
         StaGANSampler.load(path).sample(2, random_state=0)
 
 
+@pytest.mark.parametrize("options", [{"lr": -1}, {"replicate_fraction": 0.5}, {"callbacks": [3]}])
+def test_a_file_is_not_blamed_for_what_the_caller_gives(path, options):
+    with pytest.raises(ValueError, match="must") as error:
+        StaGANSampler.load(path, **options)
+    assert "'path'" not in str(error.value)
+
+
 def within(steps, value):
     """Walk down the description, and put a value where the walk ends."""
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import secrets
 import urllib.request
 from functools import cache
 from http.client import HTTPException
@@ -15,6 +14,7 @@ from sklearn.utils import Bunch
 
 from sktsgan._extras import import_extra
 from sktsgan._signals import check_frequency
+from sktsgan._store import write_whole
 from sktsgan.datasets._segment import check_window, segment_beats
 
 _URL = "https://physionet.org/files/mitdb/1.0.0/"
@@ -256,13 +256,7 @@ def _download(name, folder):
         ) from error
     _check_content(name, url, content)
     folder.mkdir(parents=True, exist_ok=True)
-    part = folder / f"{name}.{secrets.token_hex(4)}.part"
-    try:
-        part.write_bytes(content)
-        part.replace(folder / name)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
+    write_whole(folder / name, content)
 
 
 def _check_content(name, source, content):

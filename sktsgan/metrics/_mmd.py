@@ -191,9 +191,8 @@ def mmd_permutation_test(
     0.01
     """
     X_real, X_synthetic = check_pair(X_real, X_synthetic, min_rows=2)
-    values, size = _permuted(
-        X_real, X_synthetic, n_permutations, groups, bandwidth, check_random_state(random_state)
-    )
+    options = {"groups": groups, "bandwidth": bandwidth, "rng": check_random_state(random_state)}
+    values, size = permuted_discrepancies(X_real, X_synthetic, n_permutations, **options)
     # With few groups many permutations are the given split again, but for the rounding, a share of
     # the kernel. It is less where sums have more terms, and so is what values differ by.
     rounding = 2e-6 * size * min(1.0, 100 / min(len(X_real), len(X_synthetic)))
@@ -223,19 +222,16 @@ def permuted_discrepancies(
 
     Returns
     -------
-    ndarray of shape (1 + n_permutations,)
+    values : ndarray of shape (1 + n_permutations,)
         MMD^2, that of the true labels first.
+    size : float
+        Mean size of what is added up for them.
 
     Raises
     ------
     ValueError
         If an argument has no such value.
     """
-    return _permuted(X_real, X_synthetic, n_permutations, groups, bandwidth, rng)[0]
-
-
-def _permuted(X_real, X_synthetic, n_permutations, groups, bandwidth, rng):
-    """Compute `permuted_discrepancies`, and the mean size of what is added up for them."""
     check_whole("n_permutations", n_permutations)
     rows = torch.cat([as_tensor(X) for X in (X_real, X_synthetic)])
     bandwidth = _check_bandwidth(bandwidth, rows)

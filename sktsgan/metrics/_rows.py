@@ -84,12 +84,12 @@ def check_rows(X, name, min_rows=1):
     largest = [float(as_tensor(part).abs().max()) for _, part in in_parts(X)]
     if not np.isfinite(largest).all():
         raise ValueError(f"'{name}' must be finite. Got NaN or infinity; drop such rows.")
-    if max(largest, default=0) > _LARGEST:
+    if max(largest) > _LARGEST:
         raise ValueError(
             f"'{name}' must hold numbers whose squares are finite, as those below 1e150 are. "
             "Got larger ones; give the rows in another unit."
         )
-    if 0 < max(largest, default=0) < _SMALLEST:
+    if 0 < max(largest) < _SMALLEST:
         raise ValueError(
             f"'{name}' must hold numbers whose squares are above 0, as those above 1e-150 are. "
             "Got smaller ones alone; give the rows in another unit."
@@ -221,7 +221,7 @@ def check_common_class(y_real, y_synthetic):
     Parameters
     ----------
     y_real, y_synthetic : ndarray of shape (n_rows,)
-        Labels; of no synthetic rows nothing is said.
+        Labels, at least one each.
 
     Raises
     ------
@@ -229,7 +229,7 @@ def check_common_class(y_real, y_synthetic):
         If there is none.
     """
     classes = np.unique(y_real).tolist()
-    if len(y_synthetic) and not set(y_synthetic.tolist()).intersection(classes):
+    if not set(y_synthetic.tolist()).intersection(classes):
         raise ValueError(
             f"'y_synthetic' must hold classes of 'y_real', {classes}. Got "
             f"{np.unique(y_synthetic).tolist()}; use labels of one kind."

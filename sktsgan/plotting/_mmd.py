@@ -172,9 +172,9 @@ class MMDDisplay(PairDisplay):
 def _compare(X_real, X_synthetic, n_permutations, rng):
     """Return MMD^2, three percentiles of that of real rows, and both ends of the band."""
     options = {"bandwidth": median_bandwidth(X_real), "rng": rng}
-    values = permuted_discrepancies(X_real, X_synthetic, n_permutations, **options)
+    values, _ = permuted_discrepancies(X_real, X_synthetic, n_permutations, **options)
     level, half = np.full(3, np.nan), len(X_real) // 2
     if half > 1:
-        halved = permuted_discrepancies(X_real[:half], X_real[half:], n_permutations, **options)
+        halved, _ = permuted_discrepancies(X_real[:half], X_real[half:], n_permutations, **options)
         level = np.percentile(halved, [5, 50, 95])
     return values[0], *level, *np.percentile(values[1:], [5, 95])
