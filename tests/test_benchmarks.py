@@ -107,6 +107,46 @@ def test_worth_is_read_off_the_rivals_line():
     assert reached([1, 2, 4], np.array([0.5, 0.6, 0.7]), 0.4) == 1
 
 
+def test_macro_f1_at_other_shares():
+    y = np.repeat(["N", "V"], [4000, 1500])
+    predicted = np.where(np.arange(5500) % 10 == 0, np.where(y == "N", "V", "N"), y)
+    row = {"task": "few, 20", "sampler": "none", "classifier": "CNN", "recall": "N=0.900 V=0.900"}
+    rows = [row | {"task": task} for task in augmentation_report.FEW]
+    cells = augmentation_report.few_by_share(pd.DataFrame(rows))["few, 20"]
+    assert cells.iloc[0] == f"{f1_score(y, predicted, average='macro'):.3f} (1)"
+    weights = np.where(y == "V", 20 / 1500, 1)  # as many V as in training
+    expected = f1_score(y, predicted, average="macro", sample_weight=weights)
+    assert cells.iloc[2] == f"{expected:.3f} (1)"
+
+
+@pytest.mark.parametrize("seed", [0, 5])
+def test_a_report_of_few_cells(tmp_path, monkeypatch, seed):
+    rows = [
+        {
+            "task": "scarce",
+            "seed": seed,
+            "sampler": name,
+            "classifier": classifier,
+            "by record": np.nan,
+        }
+        | {"failed": np.nan, "seconds": 1.0, "peak MB": 1.0}
+        | dict.fromkeys(augmentation_report.FIGURES + augmentation_report.RANKING, value)
+        for name, value in ((rivals.STAGAN, 0.8), ("SMOTE", 0.7))
+        for classifier in augmentation_report.FOUR
+    ]
+    pd.DataFrame(rows).to_csv(tmp_path / "few.csv", index=False)
+    monkeypatch.setattr("sys.argv", ["report", "--results", str(tmp_path / "few.csv")])
+    augmentation_report.main()
+    name = "scarce-confirmed.csv" if seed else "scarce.csv"
+    table = pd.read_csv(tmp_path / name, index_col=0)
+    assert table["mean of four"].tolist() == ["0.800 / 0.800", "0.700 / 0.700"]
+
+
+def test_the_recipe_needs_the_seconds_of_the_default(tmp_path):
+    with pytest.raises(SystemExit, match="run that first"):
+        augmentation.run_cells([("sines", 0, rivals.ORIGINAL_RECIPE)], tmp_path / "none.csv", 1)
+
+
 def test_ranks_put_failures_last():
     rows = [
         {"task": task, "sampler": name, "classifier": "CNN", "macro F1": value}

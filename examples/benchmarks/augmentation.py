@@ -68,7 +68,7 @@ def main():
     parser.add_argument("--quick", action="store_true", help="scarce, seed 0, few samplers")
     parser.add_argument("--tasks", nargs="+", choices=[*TASKS, *MULTIPLES], help="default: all")
     parser.add_argument("--seeds", type=int, nargs="+", help="default: 0 to 4 or 0 to 2")
-    parser.add_argument("--samplers", nargs="+", help="default: all")
+    parser.add_argument("--samplers", nargs="+", choices=rivals.ALL, help="default: all")
     parser.add_argument("--results", type=Path, default=RESULTS, help="CSV file to append to")
     parser.add_argument("--n-jobs", type=int, default=2)
     args = parser.parse_args()
@@ -110,11 +110,17 @@ def run_cells(cells, results, n_jobs):
     if results.exists():
         table = pd.read_csv(results).query("sampler == @rivals.STAGAN")
         seconds = table.groupby(["task", "seed"])["seconds"].first().to_dict()
+    for task, seed, name in cells:
+        if name == rivals.ORIGINAL_RECIPE and (task, seed) not in seconds:
+            raise SystemExit(
+                f"{name} is given the seconds of {rivals.STAGAN}, which {results} must have for "
+                f"{task}, seed {seed}; run that first."
+            )
     parallel = Parallel(n_jobs=n_jobs, return_as="generator_unordered")
     start = time.perf_counter()
     for i, rows in enumerate(
         parallel(
-            delayed(run_cell)(task, seed, name, seconds.get((task, seed), 60.0))
+            delayed(run_cell)(task, seed, name, seconds.get((task, seed)))
             for task, seed, name in cells
         )
     ):

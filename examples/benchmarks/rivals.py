@@ -32,6 +32,7 @@ IMBALANCED_LEARN = {
     "SVMSMOTE": (SVMSMOTE, "k_neighbors"),
 }
 AEON = ("OHIT", "ESMOTE")
+ALL = (*UNCHANGED, *IMBALANCED_LEARN, *AEON, STAGAN, ORIGINAL_RECIPE)
 
 
 def names_of_samplers(split):
