@@ -159,8 +159,9 @@ def few_by_share(table):
         missed, false = share * (1 - recall["V"]), (1 - share) * (1 - recall["N"])
         found = {"V": share * recall["V"], "N": (1 - share) * recall["N"]}
         f1 = [2 * right / (2 * right + missed + false) for right in found.values()]
-        macro = (sum(f1) / 2).groupby([table["sampler"], table["task"]]).mean().unstack()[FEW]
-        ranks = macro.rank(ascending=False).astype(int).astype(str)
+        macro = (sum(f1) / 2).groupby([table["sampler"], table["task"]]).mean().unstack()
+        macro = macro[[task for task in FEW if task in macro]]
+        ranks = macro.rank(ascending=False, method="min").map("{:.0f}".format)
         pairs = macro.map("{:.3f}".format) + " (" + ranks + ")"
         rows[name] = pairs.loc[[name for name in BY_SHARE if name in pairs.index]]
     return pd.concat(rows, names=["share of V"])
