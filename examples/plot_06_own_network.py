@@ -104,8 +104,8 @@ SignalDisplay.from_estimator(own, X_test, y_test, fs=90, start=-0.3)
 
 # %%
 # All beats at once, as points in the plane in which they differ most. Crosses should be where
-# circles are, and nowhere else; circles without crosses are beats that the generator leaves out. The
-# plane does not show the finest detail; single beats above do.
+# circles are, and nowhere else; circles without crosses are beats that the generator leaves out.
+# The plane does not show the finest detail; single beats above do.
 
 EmbeddingDisplay.from_estimator(own, X_test, y_test)
 
