@@ -43,7 +43,7 @@ from sktsgan._private import (
 )
 from sktsgan._processes import Processes
 from sktsgan._recording import send
-from sktsgan._saving import SavingMixin, taken_apart
+from sktsgan._saving import SavingMixin, are_same
 from sktsgan._selection import (
     Alignment,
     Detail,
@@ -1040,7 +1040,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
 
     def _check_built_with(self):
         for name, value in self._fixed_parameters().items():
-            if taken_apart(value) != taken_apart(self._built_with[name]):
+            if not are_same(value, self._built_with[name]):
                 raise ValueError(
                     f"'{name}' must stay as it was while training goes on, "
                     f"{self._built_with[name]!r}. Got {value!r}; begin anew with a clone."

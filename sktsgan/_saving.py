@@ -47,19 +47,32 @@ def _are_narrow(types):
     return all(is_narrow(np.dtype(name)) for name in types[types != ""].tolist())
 
 
-def taken_apart(value):
-    """Take a partial function apart, so that it can be compared with another.
+def are_same(one, other):
+    """Compare two values of a parameter; arrays and partial functions have no ``==`` for that.
 
     Parameters
     ----------
-    value : object
-        A parameter.
+    one, other : object
+        The values. Partial functions are the same when what they hold is.
 
     Returns
     -------
-    object
-        Function and arguments of a partial one; others as they are.
+    bool
+        Whether they are; a list and a tuple of the same values are.
     """
+    one, other = _taken_apart(one), _taken_apart(other)
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
+        return len(one) == len(other) and all(map(are_same, one, other))
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(are_same(one[key], other[key]) for key in one)
+    if isinstance(one, torch.Tensor) and isinstance(other, torch.Tensor):
+        return torch.equal(one, other)
+    if isinstance(one, np.ndarray) or isinstance(other, np.ndarray):
+        return np.array_equal(one, other)
+    return one == other
+
+
+def _taken_apart(value):
     return [value.func, value.args, value.keywords] if isinstance(value, partial) else value
 
 
@@ -187,10 +200,9 @@ class SavingMixin:
                 )
         for name in (name for name in cls._fixed if name in custom):
             saved, given = manifest["parameters"][name], custom[name]
-            given = tuple(given) if isinstance(given, list) else given
-            if not isinstance(saved, _store.Custom) and given != saved:
+            if not isinstance(saved, _store.Custom) and not are_same(given, saved):
                 raise _CallerError(
-                    f"'{name}' must be that of the saved sampler, {saved!r}. Got {custom[name]!r}."
+                    f"'{name}' must be that of the saved sampler, {saved!r}. Got {given!r}."
                 )
         sampler = cls(**parameters)
         try:
@@ -310,7 +322,7 @@ class SavingMixin:
             _store.remove_remains(path)
         run = {
             "parameters": {
-                name: _store.encode(taken_apart(value))
+                name: _store.encode(_taken_apart(value))
                 for name, value in (self.get_params(deep=False) | self._fixed_parameters()).items()
                 if name not in _NOT_OF_THE_TRAINING and not isinstance(value, np.random.RandomState)
             },

@@ -88,20 +88,32 @@ def test_types_are_those_of_the_last_rows(quick, beats):
     assert (resampled[len(X) :] % 1 != 0).any()
 
 
-def test_an_equal_partial_function_goes_on(quick, beats, tmp_path):
-    for _ in range(2):
-        loss = partial(scaled, scale=1.0)
-        sampler = quick(warm_start=True, loss=loss).fit(*beats)
-        sampler.set_params(loss=partial(scaled, scale=1.0)).fit(*beats)
+@pytest.mark.parametrize("kind", [list, np.array, torch.tensor])
+def test_an_equal_partial_function_goes_on(quick, beats, kind):
+    one, equal, other = (
+        partial(scaled, scales=kind(scales)) for scales in ([1, 2], [1, 2], [2, 2])
+    )
+    sampler = quick(warm_start=True, loss=one).fit(*beats)
+    sampler.set_params(loss=equal).fit(*beats)
+    with pytest.raises(ValueError, match="'loss' must stay as it was"):
+        sampler.set_params(loss=other).fit(*beats)
+
+
+def test_what_a_partial_function_is_loaded_with(quick, beats, tmp_path):
+    loss = partial(scaled, scales=[1, 2])
+    sampler = quick(loss=loss).fit(*beats)
     sampler.set_params(dp_epsilon=1.0, dp_bounds=(-3, 3)).save(tmp_path / "sampler")
     again = StaGANSampler.load(tmp_path / "sampler", loss=loss)
     assert again.dp_epsilon is None
     with pytest.raises(ValueError, match="'conditioning' must be that of the saved sampler"):
         StaGANSampler.load(tmp_path / "sampler", loss=loss, conditioning="per_class")
+    with pytest.raises(ValueError, match="'betas' must be that of the saved sampler"):
+        StaGANSampler.load(tmp_path / "sampler", loss=loss, betas=np.array([0.5, 0.99]))
 
 
-def scaled(real_scores, fake_scores, scale):
-    return tuple(scale * loss for loss in relativistic(real_scores, fake_scores))
+def scaled(real_scores, fake_scores, scales):
+    losses = relativistic(real_scores, fake_scores)
+    return tuple(scale * loss for scale, loss in zip(scales, losses, strict=True))
 
 
 @pytest.mark.parametrize("strategy", [{"V": 100}, 0.5])
