@@ -95,7 +95,7 @@ def test_figures(split):
         f1_score(split.y_test, predicted, average="macro"), abs=1e-5
     )
     assert figures["balanced accuracy"] == 0.5
-    assert figures["recall"] == "N=0.000 V=1.000"
+    assert figures["recall"] == "N=0.000000 V=1.000000"
     assert figures["macro AUPRC"] == pytest.approx(0.5)  # each class's own share
 
 

@@ -222,7 +222,7 @@ def _scores(model, X, n_classes):
 
 
 def _by_name(names, values):
-    return " ".join(f"{name}={value:.3f}" for name, value in zip(names, values, strict=True))
+    return " ".join(f"{name}={value:.6f}" for name, value in zip(names, values, strict=True))
 
 
 class Cost:
