@@ -125,8 +125,5 @@ SignalDisplay.from_estimator(default, X_test, y_test, fs=90, start=-0.3)
 # - ``fit_resample`` chooses among the beats it draws, and anchors them to real ones.
 #
 # What the penalties, the choice and the average of weights, one network for each class, selection
-# and the mixture are worth for a classifier is in the :doc:`benchmark </benchmark>`. Five things
-# differ from the scripts: gradients are clipped, the discriminator has a dense layer of 128 units
-# before its score, the directions of the LSTM are joined instead of summed, and minibatch
-# discrimination is scaled so that it works from the first step on, and compares vectors of 8
-# numbers instead of 16.
+# and the mixture are worth for a classifier is in the :doc:`benchmark </benchmark>`. The
+# :doc:`user guide </user_guide>` says in what these networks differ from the scripts'.
