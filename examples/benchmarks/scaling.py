@@ -278,27 +278,24 @@ def draw(train, training, here, network):
     figure.savefig(FOLDER / "scaling.png", dpi=120)
 
 
-WHAT = {
-    "train": lambda args: measure_training(),
-    "quality": lambda args: compare_quality(args.seeds),
-    "generate": lambda args: generate(args.beats),
-    "compare": lambda args: compare_sets(args.beats // 10),
-    "model": lambda args: fit_model(),
-    "worker-train": lambda args: train_worker(args.value),
-    "worker-messages": lambda args: time_messages(),
-    "worker-quality": lambda args: quality_worker(int(args.value)),
-}
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=WHAT)
+    parser.add_argument("what")
     parser.add_argument("value", nargs="?")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--beats", type=int, default=10_000_000)
     args = parser.parse_args()
     warnings.simplefilter("ignore")
-    WHAT[args.what](args)
+    {
+        "train": measure_training,
+        "quality": lambda: compare_quality(args.seeds),
+        "generate": lambda: generate(args.beats),
+        "compare": lambda: compare_sets(args.beats // 10),
+        "model": fit_model,
+        "worker-train": lambda: train_worker(args.value),
+        "worker-messages": time_messages,
+        "worker-quality": lambda: quality_worker(int(args.value)),
+    }[args.what]()
 
 
 if __name__ == "__main__":
