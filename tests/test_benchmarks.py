@@ -16,6 +16,7 @@ import augmentation
 import augmentation_report
 import privacy
 import rivals
+import shares
 import tasks
 
 from sktsgan import StaGANSampler
@@ -116,6 +117,20 @@ def test_macro_f1_at_other_shares():
     weights = np.where(y == "V", 20 / 1500, 1)  # as many V as in training
     expected = f1_score(y, predicted, average="macro", sample_weight=weights)
     assert cells.iloc[2] == f"{expected:.3f} (1)"
+
+
+def test_macro_f1_where_rare_beats_stay_rare(split):
+    y_train, y_test = np.repeat(["N", "V"], [90, 10]), np.repeat(["N", "V"], [30, 10])
+    predicted = np.arange(40) % 7 < 2
+    figures = shares.judge(predicted.astype(int), split._replace(y_train=y_train, y_test=y_test))
+    again = np.repeat(np.arange(40), np.where(y_test == "N", 3, 1))  # nine N to one V
+    expected = f1_score(y_test[again] == "V", predicted[again], average="macro")
+    assert figures["macro F1"] == pytest.approx(expected)
+
+
+def test_rare_classes_are_filled_up():
+    y = np.repeat(["N", "S", "V"], [100, 30, 5])
+    assert shares.fill_up(y, 0.2) == {"N": 100, "S": 30, "V": 20}
 
 
 @pytest.mark.parametrize("seed", [0, 5])
