@@ -11,8 +11,8 @@ from scipy.sparse import issparse
 from sktsgan._arrays import in_parts
 from sktsgan._processes import ALONE
 
-# Share by which rounding may change a constant channel, whatever its type.
-_ROUNDING = 1e-14
+# Share by which rounding may change a constant channel, whatever its type: some last digits.
+_ROUNDING = 1e-15
 
 
 def as_signals(X, n_channels=1):
@@ -552,19 +552,19 @@ class SignalScaler:
                 "X must hold numbers whose squares are finite, as those below 1e150 are. "
                 "Got larger ones; give the rows in another unit."
             )
-        if (scale < 1e-150).any():  # of a constant channel, or of squares that vanish
-            deviations = (np.abs(part - center).max(axis=(0, 2)) for _, part in in_parts(own))
-            largest = np.max([*deviations, np.zeros(signals.shape[1])], axis=0)[:, None]
-            tiny = (largest > _ROUNDING * np.abs(center)) & (largest < 1e-150)
-            if processes.sum(tiny.astype(np.float64)).any():
+        first = np.asarray(signals[0, :, :1], dtype=np.float64)
+        # sums of many equal numbers are off by rounding, so these may be constant
+        if (scale <= np.maximum(1e-9 * np.abs(first), 1e-150)).any():
+            parts = (np.abs(part - first).max(axis=(0, 2)) for _, part in in_parts(own))
+            largest = np.max([*parts, np.zeros(signals.shape[1])], axis=0)[:, None]
+            varies = largest > _ROUNDING * np.abs(first)
+            constant = processes.sum(varies.astype(np.float64)) == 0
+            if processes.sum((varies & (largest < 1e-150)).astype(np.float64)).any():
                 raise ValueError(
                     "X must hold numbers whose squares are above 0, as those above 1e-150 are. "
                     "Got smaller ones; give the rows in another unit."
                 )
-        # what rounding leaves of a constant channel is no scale, and its mean is rounded too
-        constant = scale <= _ROUNDING * np.abs(center)
-        first = np.asarray(signals[0, :, :1], dtype=np.float64)
-        center, scale = np.where(constant, first, center), np.where(constant, 0.0, scale)
+            center, scale = np.where(constant, first, center), np.where(constant, 0.0, scale)
         return cls(center, scale, rounding_of(signals.dtype))
 
     def leaves_constant(self, signals):

@@ -44,10 +44,21 @@ def test_scaling_there_and_back(center, scale, n_channels):
 
 
 @pytest.mark.parametrize("value", [7.0, 0.1, 1e30, 0.0])
-def test_a_constant_channel(value):
-    scaler = SignalScaler.from_signals(np.full((3, 1, 4), value))
+@pytest.mark.parametrize("n_rows", [3, 100_000])
+def test_a_constant_channel(value, n_rows):
+    scaler = SignalScaler.from_signals(np.full((n_rows, 1, 4), value))
+    assert scaler.scale == 0
     np.testing.assert_allclose(scaler.scaled(np.full((3, 1, 4), value)), 0, atol=1e-15 * value)
     np.testing.assert_allclose(scaler.restored(np.ones((2, 1, 4), np.float32)), value, rtol=1e-15)
+
+
+@pytest.mark.parametrize("n_digits", [8, 30, 300])
+def test_a_small_signal_on_a_large_offset(rng, n_digits):
+    X = 1e9 + np.spacing(1e9) * rng.integers(-n_digits, n_digits, size=(50, 1, 8), endpoint=True)
+    scaler = SignalScaler.from_signals(X)
+    assert scaler.leaves_constant(X)
+    np.testing.assert_allclose(scaler.scaled(X).std(), 1, rtol=0.01)
+    np.testing.assert_allclose(scaler.restored(scaler.scaled(X)), X, rtol=1e-15)
 
 
 def test_the_scale_does_not_depend_on_the_order_in_memory(rng):
