@@ -6,6 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import torch
 
 # Values that are looked at together.
 _N_VALUES = 2**22
@@ -176,13 +177,16 @@ def mapped(X):
     Returns
     -------
     array-like
-        A memory-mapped array where `X` is chunked, another where values are masked, else `X`.
+        A memory-mapped array where `X` is chunked, another where values are masked or it is a
+        tensor, else `X`.
 
     Raises
     ------
     ValueError
-        If the number of rows is not known.
+        If the number of rows is not known, or a tensor is sparse.
     """
+    if isinstance(X, torch.Tensor):
+        return _of_tensor(X)
     if isinstance(X, np.ma.MaskedArray) and np.ma.is_masked(X):
         return np.ma.filled(X.astype(np.float64), np.nan)
     if not _is_chunked(X):
@@ -258,12 +262,21 @@ def in_memory(y):
     Returns
     -------
     array-like
-        An array where `y` is chunked or masked, else `y`.
+        An array where `y` is chunked, masked or a tensor, else `y`.
     """
+    if isinstance(y, torch.Tensor):
+        return _of_tensor(y)
     y = _computed(y[:]) if _is_chunked(y) else y
     if isinstance(y, np.ma.MaskedArray):
         return np.where(np.ma.getmaskarray(y), None, y.data) if np.ma.is_masked(y) else y.data
     return y
+
+
+def _of_tensor(X):
+    if X.layout != torch.strided:
+        raise ValueError("X and y must be dense. Got a sparse tensor; use to_dense().")
+    X = X.detach().cpu()
+    return (X.float() if X.dtype == torch.bfloat16 else X).numpy()  # which numpy does not know
 
 
 def _edges_of_chunks(X):

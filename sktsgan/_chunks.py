@@ -63,7 +63,7 @@ class _Fitted:
     def __init__(self, sampler):
         # rows are drawn later, and are those of now; callbacks, which may hold anything, draw none
         nets = sampler._nets.values()
-        lists = [sampler.callbacks, *(own for net in nets for own in net.own_callbacks())]
+        lists = [sampler.callbacks, *(own for n in nets for own in (n.callbacks, n.callbacks_))]
         self.sampler = copy.deepcopy(sampler, {id(own): [] for own in lists if own is not None})
         self.name = uuid.uuid4().hex
 

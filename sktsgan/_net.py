@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from skorch import NeuralNet
 from skorch.callbacks import Callback, EarlyStopping, PassthroughScoring
-from skorch.dataset import get_len
 from skorch.history import History
 from skorch.utils import TeeGenerator
 from torch import nn
@@ -156,10 +155,6 @@ class BalancedBatches:
             yield self.dataset[batch]
 
 
-# What is left of a step of an earlier call: that it was one.
-_NO_FIGURES = {}
-
-
 class AdversarialNet(NeuralNet):
     """Generator and discriminator trained against each other by skorch.
 
@@ -188,8 +183,6 @@ class AdversarialNet(NeuralNet):
         Decay of the generator's average.
     seed : int
         Seeds everything that training draws.
-    processes : Processes
-        Those that train the same net, each on rows of its own.
     is_plain : bool
         Whether no loss or callback of the user's has a part in a step; a card may record it then.
     **kwargs : dict
@@ -209,7 +202,6 @@ class AdversarialNet(NeuralNet):
         augmentation=0.5,
         ema_decay=0.99,
         seed=0,
-        processes=ALONE,
         is_plain=False,
         **kwargs,
     ):
@@ -229,8 +221,8 @@ class AdversarialNet(NeuralNet):
         self.augmentation = augmentation
         self.ema_decay = ema_decay
         self.seed = seed
-        self.processes = processes
         self.is_plain = is_plain
+        self.processes = ALONE  # those that train the same net, each on rows of its own
         self.recorder = None
 
     def __getstate__(self):
@@ -412,23 +404,26 @@ class AdversarialNet(NeuralNet):
         for batch in iterator or ():
             self.notify("on_batch_begin", batch=batch, training=training)
             step = step_fn(batch, **fit_params)
-            self.history.record_batch(f"{prefix}_batch_size", get_len(batch[0]))
+            self.history.record_batch(f"{prefix}_batch_size", len(batch[0]))
             self.notify("on_batch_end", batch=batch, training=training, **step)
         self._read_losses()
 
     def train_step(self, batch, **fit_params):
         """Update the discriminator, then the generator, then the average."""
-        batch = [part.to(self.device) for part in batch]
         self._set_training(True)
-        first = self.n_iter_ * self.n_discriminator_steps
-        steps = range(first, first + self.n_discriminator_steps)
-        penalised = tuple(i % self.penalty_interval == 0 for i in steps)
-        losses = (self.recorder or self._update)(*batch, penalised)
+        losses = self._update_both(batch)
         self._update_average()
         self.n_iter_ += 1
         self.processes.average([losses])
         self.unread_.append(losses)
         return {"loss": losses[1], "y_pred": None}
+
+    def _update_both(self, batch):
+        batch = [part.to(self.device) for part in batch]
+        first = self.n_iter_ * self.n_discriminator_steps
+        steps = range(first, first + self.n_discriminator_steps)
+        penalised = tuple(i % self.penalty_interval == 0 for i in steps)
+        return (self.recorder or self._update)(*batch, penalised)
 
     def _update(self, X, y, penalised):
         """Update the discriminator once for each of `penalised`, then the generator."""
@@ -441,7 +436,7 @@ class AdversarialNet(NeuralNet):
         generator_loss = self._update_generator(X_real, X_fake, parts, y_real)
         return torch.stack([discriminator_loss, generator_loss])
 
-    def on_batch_end(self, net, batch=None, training=False, loss=None, **kwargs):
+    def on_batch_end(self, net, **kwargs):
         """Read the losses: on the CPU at once, on a card now and then."""
         if is_cpu(self.device) or len(self.unread_) == _MAX_UNREAD:
             self._read_losses()
@@ -461,10 +456,6 @@ class AdversarialNet(NeuralNet):
     def full_precision(self):
         """Keep the autocast of a caller, whose networks these are not, out."""
         return torch.autocast(torch.device(self.device).type, enabled=False)
-
-    def own_callbacks(self):
-        """Return the lists of callbacks, as they were given and as they are."""
-        return [vars(self)[name] for name in ("callbacks", "callbacks_") if name in vars(self)]
 
     def stop(self, reason):
         """End training now, as skorch's own early stop does, and remember why."""
@@ -689,8 +680,8 @@ class AdversarialNet(NeuralNet):
             Parameters of the net.
         """
         vars(self).update(options)
-        for epoch in self.history:  # of earlier calls: what is known of steps would pile up
-            epoch["batches"] = [_NO_FIGURES] * len(epoch["batches"])
+        for epoch in self.history:  # of earlier calls: but for their number, steps would pile up
+            epoch["batches"] = [{}] * len(epoch["batches"])
         self._reset_lr()
         self.stopped_by_ = None
         self.initialize_callbacks()
@@ -972,8 +963,9 @@ class BestByMMD(Callback):
         best = not self.held_out or score < self.best_score_
         net.history.record("valid_mmd_best", best)
         if best:
+            # the weights first: an interrupt while they are copied leaves all as it was
+            self.best_weights_, self.best_epoch_ = net.snapshot(), len(net.history)
             self.best_score_, self.best_iter_ = score, net.n_iter_
-            self.best_epoch_, self.best_weights_ = len(net.history), net.snapshot()
         elif self.patience and len(net.history) - self.best_epoch_ >= self.patience:
             self.over_ = True
 
@@ -1004,18 +996,17 @@ class BestByMMD(Callback):
 
     def state(self):
         """Give what decides which weights are kept: numbers, and tensors by name."""
-        numbers = {"score": float(self.best_score_), "iter": self.best_iter_}
-        numbers["epoch"] = self.best_epoch_
+        score, epoch = float(self.best_score_), self.best_epoch_
         tensors = {"noise": self.noise_.cpu()}
         for name, weights in (self.best_weights_ or {}).items():
             tensors |= {f"best.{name}.{key}": value.cpu() for key, value in weights.items()}
-        return numbers, tensors
+        return {"score": score, "iter": self.best_iter_, "epoch": epoch}, tensors
 
     def _resume(self, net):
-        numbers, tensors = self.resumed
+        figures, tensors = self.resumed
         with whole_checkpoint("What was best so far"):
-            self.best_score_, self.best_iter_ = numbers["score"], numbers["iter"]
-            self.best_epoch_ = numbers["epoch"]
+            self.best_score_, self.best_iter_ = figures["score"], figures["iter"]
+            self.best_epoch_ = figures["epoch"]
             self.noise_ = tensors["noise"].to(net.device)
             best = part_of(tensors, "best")
             self.best_weights_ = {n: part_of(best, n) for n in net._networks} if best else None
@@ -1029,8 +1020,8 @@ class BestByMMD(Callback):
                 f"Training diverged at iteration {net.n_iter_}, before any weights could be "
                 f"kept. {net.advice}"
             )
-        for optimizer in (net.optimizer_, net.discriminator_optimizer_):
-            for state in optimizer.state.values():  # its moments diverged too
+        for name in net._both_optimizers:
+            for state in getattr(net, name).state.values():  # its moments diverged too
                 for moment in state.values():
                     moment.zero_()
 
@@ -1085,10 +1076,10 @@ class Checkpoint(Callback):
         streams = net.processes.gather(net.rng_.get_state())
         if net.processes.rank:
             return
-        numbers, tensors = net.best_.state()
+        figures, tensors = net.best_.state()
         tensors = net.tensors() | {f"kept.{name}": value for name, value in tensors.items()}
         tensors |= {f"streams.{rank}": stream for rank, stream in enumerate(streams)}
-        description = net.description() | {"kept": numbers}
+        description = net.description() | {"kept": figures}
         write(self.path, {"run": self.run, "net": description}, tensors)
 
 

@@ -436,10 +436,9 @@ class PrivateNet(AdversarialNet):
             secret_rng=self.secret_rng_,
         )
 
-    def train_step(self, batch, **fit_params):
+    def _update_both(self, batch):
         """Update the discriminator privately, then the generator by synthetic rows alone."""
         labels, draws = batch
-        self._set_training(True)
         for y_fake, real in zip(labels.split(self.batch_size), draws, strict=True):
             y = y_fake.to(self.device)
             parts = self._imitate(y)
@@ -448,12 +447,9 @@ class PrivateNet(AdversarialNet):
             scores = self._update_privately(X_real, y_real, X_fake, y)
         # its part of a separable loss does not ask for the scores of real rows
         generator_loss = self._update_generator(X_fake.clone(), X_fake, parts, y)
-        self._update_average()
-        self.n_iter_ += 1
         # as if real rows had the scores of synthetic ones: nothing else may be written down
         discriminator_loss, _ = self.criterion_(scores, scores)
-        self.unread_.append(torch.stack([discriminator_loss, generator_loss]))
-        return {"loss": generator_loss, "y_pred": None}
+        return torch.stack([discriminator_loss, generator_loss])
 
     def description(self):
         """Give the numbers that go with the tensors, and what was spent."""

@@ -726,14 +726,11 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
             If training diverged before any weights could be kept.
         """
         check_not_polars(X, y)
-        X, y = mapped(X), in_memory(y)
-        check_kind(X, y)
-        labels = from_columns(y)
+        y = in_memory(y)
+        X, labels = _as_they_came(X, y)
         with self._kept_on_failure():
-            if labels is None:
-                return super().fit_resample(X, y)
-            X_resampled, labels = super().fit_resample(X, labels)
-            return X_resampled, to_columns(labels, y)
+            X_resampled, y_resampled = super().fit_resample(X, labels)
+            return X_resampled, y_resampled if labels is y else to_columns(y_resampled, y)
 
     def _fit_resample(self, X, y):
         self.sampling_strategy_ = _whole_numbers(self.sampling_strategy_)
@@ -808,7 +805,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
             return vary(detail.give(X, own, rng) if detail else X)
 
         def finish(X):
-            signals = self._scaler.restored(self._unflattened(X))
+            signals = self._scaler.restored(X.reshape(-1, *self._signal_shape))
             if preparation:
                 like = places[find_nearest(nearest, X)[:, 0]] if preparation.padded else None
                 signals = preparation.give(signals, like)
@@ -852,10 +849,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
             )
         return rows
 
-    def _unflattened(self, rows):
-        return rows.reshape(len(rows), *self._signal_shape)
-
-    def _check_X_y(self, X, y, accept_sparse=None, reset=True):  # noqa: ARG002, N802 (imblearn's)
+    def _check_X_y(self, X, y, reset=True):  # noqa: N802 (imblearn's)
         if isinstance(self.sampling_strategy, dict):  # imbalanced-learn would stumble over others
             _whole_numbers(self.sampling_strategy)
         if issparse(X):
@@ -925,7 +919,8 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
                 )
         channels = self.discriminator_channels
         if not channels or not all(
-            isinstance(width, numbers.Integral) and width > 0 for width in channels
+            isinstance(width, numbers.Integral) and width > 0 and width is not True
+            for width in channels
         ):
             raise ValueError(
                 "'discriminator_channels' must be whole numbers above 0, one for each block. "
@@ -1065,9 +1060,8 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
 
     def _with_few_rows(self, signals, labels):
         """Put the rows of earlier calls that were too few to be learned before the new ones."""
-        few = (self._scaler.restored(X) for X in self._few_rows.values())
         # scaling may have left whole numbers just below what they were
-        few = [as_type(X, self._dtype) for X in few]
+        few = [as_type(self._scaler.restored(X), self._dtype) for X in self._few_rows.values()]
         few_labels = np.repeat(list(self._few_rows), [len(X) for X in few])
         return put_before(signals, few), np.concatenate([few_labels, labels])
 
@@ -1140,8 +1134,8 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         return held_out
 
     def _build_net(self, signal_shape, n_classes, device, rng):
-        shape = dict(zip(("n_channels", "n_timepoints"), signal_shape, strict=True))
-        shape["n_classes"] = n_classes
+        n_channels, n_timepoints = signal_shape
+        shape = {"n_channels": n_channels, "n_timepoints": n_timepoints, "n_classes": n_classes}
         seed = int(rng.randint(2**31 - 1))
         loss, build = self.loss, AdversarialNet
         if self._is_private:
@@ -1240,7 +1234,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
             X = X.reshape(len(X), -1)
             alignment = self._alignment()
             between = interpolate_rows(X, len(rows), rng, alignment, *alignment.nearest(X))
-            drawn = self._unflattened(jittered(between, rng)).astype(np.float32, copy=False)
+            drawn = jittered(between, rng).reshape(-1, *self._signal_shape)
             if as_given:
                 drawn = self._as_given(self._scaler.restored(drawn)).reshape(drawn.shape)
             signals[rows] = drawn

@@ -76,9 +76,12 @@ def _taken_apart(value):
     return [value.func, value.args, value.keywords] if isinstance(value, partial) else value
 
 
-def _read_checkpoint(path):
-    with _store.whole_checkpoint(path):
-        return _store.read(path)
+def _differences(before, now):
+    """Name what a run differs in from the one before."""
+    old, new = before["parameters"], now["parameters"]
+    different = [f"'{name}'" for name in new if old.get(name) != new[name]]
+    names = {"rows": "rows", "labels": "labels", "processes": "number of processes"}
+    return different + [f"the {names[name]}" for name in names if before[name] != now[name]]
 
 
 class SavingMixin:
@@ -294,9 +297,22 @@ class SavingMixin:
             weights = part_of(own, "average_").values()
             if "module_" in known and not all(value.isfinite().all() for value in weights):
                 raise ValueError("its weights are not finite")
-            with seeded(0):
-                net.initialize()
-            net.load_tensors(own)
+            code = [
+                f"'{name}'"
+                for name in ("generator", "discriminator")
+                if callable(getattr(self, name))
+            ]
+            try:
+                with seeded(0):
+                    net.initialize()
+                net.load_tensors(own)
+            except _store.UNREADABLE as error:
+                if not code:
+                    raise
+                raise _CallerError(
+                    f"{' and '.join(code)} must be that of the saved sampler. It does not take the "
+                    f"weights: {str(error).splitlines()[0] if str(error) else type(error).__name__}"
+                ) from error
             net.set_description(description)
             nets[place] = net
         return {label: nets[place] for label, place in manifest["nets"].items()}
@@ -336,7 +352,10 @@ class SavingMixin:
     def _find_saved(self, path, run, rng, processes):
         """Return what a checkpoint has of the same run, as whose `rng` is set, or None."""
         # the first process's file counts: others may be on machines without it
-        found = _read_checkpoint(path) if not processes.rank and path.exists() else None
+        found = None
+        if not processes.rank and path.exists():
+            with _store.whole_checkpoint(path):
+                found = _store.read(path)
         found = processes.of_first(found)
         if not found:
             return None
@@ -348,7 +367,7 @@ class SavingMixin:
             )
         with _store.whole_checkpoint(path):
             before, state = manifest["run"]["run"], manifest["run"]["rng"].get_state()
-            different = self._differences(before, run)
+            different = _differences(before, run)
         if different:
             raise ValueError(
                 f"'checkpoint' must be a folder of the same run. That in {path.parent} differs in "
@@ -356,10 +375,3 @@ class SavingMixin:
             )
         rng.set_state(state)
         return manifest["net"], tensors
-
-    def _differences(self, before, now):
-        """Name what a run differs in from the one before."""
-        old, new = before["parameters"], now["parameters"]
-        different = [f"'{name}'" for name in new if old.get(name) != new[name]]
-        names = {"rows": "rows", "labels": "labels", "processes": "number of processes"}
-        return different + [f"the {names[name]}" for name in names if before[name] != now[name]]

@@ -48,7 +48,7 @@ def as_signals(X, n_channels=1):
             f"Got {n_channels}; a 2-D row holds its channels one after the other."
         )
     else:
-        signals = X.reshape(len(X), n_channels, -1)
+        signals = X.reshape(len(X), int(n_channels), -1)
     if signals.shape[2] < 2 or not signals.shape[1]:
         raise ValueError(
             "X must have channels, and at least 2 time points in each channel. Got "

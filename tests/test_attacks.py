@@ -198,6 +198,16 @@ def test_discriminator_scores(quick, beats):
     assert np.isfinite(discriminator_scores(each, X[:8], y[:8])).all()
 
 
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_no_scores_of_a_class_that_was_not_learned(quick, beats, method):
+    X, y = (np.concatenate([part, part[:10]]) for part in beats)
+    y[-10:] = "S"
+    with pytest.warns(UserWarning, match="Class 'S' has 10 rows"):
+        sampler = getattr(quick(), method)(X, y)
+    with pytest.raises(ValueError, match="has learned. Got 'S'; leave its rows out"):
+        discriminator_scores(sampler, X[-2:], y[-2:])
+
+
 def test_discriminator_scores_without_dropout(quick, beats):
     X, y = beats
     sampler = quick().fit(X, y)

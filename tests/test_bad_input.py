@@ -82,6 +82,9 @@ OF_X = {
     "X: DataFrame with a column of dates": lambda _: frame(pd.Timestamp("2026-01-01", tz="UTC")),
     "X: DataFrame with a column of words": lambda _: frame("beat"),
     "X: torch tensor": lambda _: torch.from_numpy(X0),
+    "X: torch tensor with a gradient": lambda _: torch.tensor(X0, requires_grad=True),
+    "X: torch tensor of bfloat16": lambda _: torch.tensor(X0, dtype=torch.bfloat16),
+    "X: sparse torch tensor": lambda _: torch.from_numpy(X0).to_sparse(),
     "X: masked array without masked values": lambda _: np.ma.masked_invalid(X0),
     "X: masked array with masked values": lambda _: np.ma.masked_greater(X0, 1),
     "X: memory-mapped, read-only": read_only,
@@ -190,6 +193,7 @@ PARAMETERS = {
     "sampling_strategy: text for a number": {"sampling_strategy": {"V": "70"}},
     "sampling_strategy: None for a number": {"sampling_strategy": {"V": None}},
     "n_channels: 0": {"n_channels": 0},
+    "n_channels: true": {"n_channels": True},
     "n_channels: no divisor": {"n_channels": 3},
     "n_channels: so many that one point is left": {"n_channels": 16},
     "lr: 0": {"lr": 0},
@@ -214,6 +218,7 @@ PARAMETERS = {
     "discriminator: a number": {"discriminator": 3},
     "discriminator_channels: none": {"discriminator_channels": ()},
     "discriminator_channels: 0": {"discriminator_channels": (8, 0)},
+    "discriminator_channels: true": {"discriminator_channels": (8, True)},
     "kernel_size: even": {"kernel_size": 4},
     "noise: none at all": {"latent_dim": 0, "noise_dim": 0},
     "batch_size: 0": {"batch_size": 0},
@@ -278,8 +283,10 @@ def test_every_kind_ends_as_the_table_says(line, quick, tmp_path):
     assert line["what comes out"] == outcome(X, y)
     assert np.isfinite(np.asarray(X, dtype=np.float64)).all()
     if given:
-        first = np.asarray(X)[: len(given[0])]
-        np.testing.assert_array_equal(first, np.asarray(given[0]).astype(first.dtype))
+        rows = given[0]
+        rows = rows.detach().float() if isinstance(rows, torch.Tensor) else rows
+        first = np.asarray(X)[: len(rows)]
+        np.testing.assert_array_equal(first, np.asarray(rows).astype(first.dtype))
 
 
 def outcome(X, y):

@@ -133,6 +133,21 @@ def test_rare_classes_are_filled_up():
     assert shares.fill_up(y, 0.2) == {"N": 100, "S": 30, "V": 20}
 
 
+def test_shares_are_told_apart():
+    names = [("none", ""), ("SMOTE", "10%"), (rivals.STAGAN, "10%"), ("SMOTE", "100%")]
+    rows = [
+        {"task": task, "sampler": name, "filled up to": level, "classifier": "CNN"}
+        | dict.fromkeys(augmentation_report.FIGURES, i / 10 + j / 100)
+        for j, task in enumerate(("scarce", "few, 20"))
+        for i, (name, level) in enumerate(names)
+    ]
+    table = shares.tabulate(pd.DataFrame(rows))
+    assert table.index.tolist() == names
+    assert table["few, 20"].tolist() == [
+        f"{i / 10 + 0.01:.3f} / {i / 10 + 0.01:.3f}" for i in range(4)
+    ]
+
+
 @pytest.mark.parametrize("seed", [0, 5])
 def test_a_report_of_few_cells(tmp_path, monkeypatch, seed):
     rows = [

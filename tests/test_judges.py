@@ -450,6 +450,8 @@ def test_evaluate_sampler_without_training_rows_of_a_class(trained, beats):
     assert table["memorization_ratio"].notna().to_dict() == {"F": False, "N": True, "V": False}
     with pytest.raises(ValueError, match="'y_train' must be one for each row of X_train"):
         evaluate_sampler(trained, X, y, X_train=X, y_train=y[:50])
+    with pytest.raises(ValueError, match="'y_train' must hold classes of 'y', .* Got .0, 1, 2"):
+        evaluate_sampler(trained, X, y, X_train=X, y_train=np.unique(y, return_inverse=True)[1])
 
 
 GOOD = np.random.default_rng(0).normal(size=(10, 3))

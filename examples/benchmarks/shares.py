@@ -38,10 +38,17 @@ def main():
     cells = [(task, seed) for task in args.tasks for seed in args.seeds]
     parts = Parallel(n_jobs=2, verbose=10)(delayed(run)(*cell) for cell in cells)
     table = pd.DataFrame([row for rows in parts for row in rows])
-    pairs = as_pairs(mean_of_four(table, ["sampler", "filled up to", "task"]))
+    wide = tabulate(table)[args.tasks]
     args.folder.mkdir(parents=True, exist_ok=True)
-    pairs.unstack(sort=False)[args.tasks].to_csv(args.folder / "shares.csv")
-    print(pairs.unstack(sort=False)[args.tasks].to_string())
+    wide.to_csv(args.folder / "shares.csv")
+    print(wide.to_string())
+
+
+def tabulate(table):
+    """Give each task a column: the mean of the four classifiers."""
+    pairs = as_pairs(mean_of_four(table, ["sampler", "filled up to", "task"]))
+    rows = pairs.index.droplevel("task").unique()
+    return pairs.unstack().loc[rows]  # sort=False mixes up rows of two levels in pandas 3.0
 
 
 def run(task, seed):

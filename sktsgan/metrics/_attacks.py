@@ -275,7 +275,7 @@ def discriminator_scores(sampler, X, y):
     sampler, X, y = as_sampled(sampler, X, y)
     check_is_fitted(sampler, "net_")
     if isinstance(X, torch.Tensor):
-        X = X.detach().cpu().numpy()
+        X = X.cpu().numpy()
     signals = as_signals(X, sampler.n_channels)
     if signals.shape[1:] != sampler._signal_shape:
         raise ValueError(
@@ -290,10 +290,9 @@ def discriminator_scores(sampler, X, y):
 
 
 def _score(sampler, signal, label):
-    nets = sampler.net_ if isinstance(sampler.net_, dict) else {label: sampler.net_}
-    net = nets.get(label)
     place = np.flatnonzero(sampler.classes_ == label)
-    if net is None or not np.isin(place, net.classes_).any():
+    net = next((sampler._nets.get(index) for index in place.tolist()), None)
+    if net is None:
         raise ValueError(
             f"'y' must hold classes that the discriminator has learned. Got {label!r}; leave its "
             "rows out."

@@ -10,7 +10,7 @@ from sktsgan.metrics._judges import (
     memorization_ratio,
 )
 from sktsgan.metrics._mmd import maximum_mean_discrepancy, mmd_permutation_test
-from sktsgan.metrics._rows import as_sampled, check_groups
+from sktsgan.metrics._rows import as_sampled, check_common_class, check_groups
 
 # The p-value and the classifier take time with the square or the size of the sets.
 _MAX_TESTED = 500
@@ -79,9 +79,10 @@ def evaluate_sampler(
     if (X_train is None) != (y_train is None):
         raise ValueError("'X_train' and 'y_train' must both be given or neither. Got one.")
     if X_train is not None:
-        names = "X_train", "y_train"
-        _, X_train, y_train = as_sampled(sampler, X_train, y_train, names)
+        _, X_train, y_train = as_sampled(sampler, X_train, y_train, ("X_train", "y_train"))
     sampler, X, y = as_sampled(sampler, X, y)
+    if X_train is not None:
+        check_common_class(y, y_train, ("y", "y_train"))
     groups = None if groups is None else check_groups(groups, len(X), "X")
     rng = check_random_state(random_state)
     rows = {}

@@ -92,7 +92,8 @@ def density_coverage(X_real, X_synthetic, *, n_neighbors=5):
         )
     X_real, X_synthetic = centred(X_real, X_synthetic)
     # the first is the row itself; a row on the edge of a ball, as a copy may be, lies in it
-    radii = _distances(X_real, X_real, n_neighbors + 1)[:, -1] * (1 + 1e-6)
+    index = NearestNeighbors(n_neighbors=n_neighbors + 1).fit(X_real)
+    radii = index.kneighbors(X_real)[0][:, -1] * (1 + 1e-6)
     # found by products, the squared distance of equal rows is not quite 0
     rounding = 4 * np.finfo(np.float64).eps * X_real.shape[1] ** 0.5
     radii = np.sqrt(radii**2 + rounding * np.square(X_real).sum(axis=1))
@@ -454,14 +455,11 @@ def centred(*sets):
     return [X / largest for X in sets]
 
 
-def _distances(X, queries, n_neighbors):
-    """Distances from each query to its nearest rows of `X`."""
-    index = NearestNeighbors(n_neighbors=n_neighbors).fit(X)
-    return index.kneighbors(queries)[0]
-
-
 def _exact_distances(X, queries, n_neighbors):
-    """Distances by subtraction: a search by products leaves a rounded zero between equal rows."""
+    """Distances from each query to its nearest rows of `X`, by subtraction.
+
+    A search by products leaves a rounded zero between equal rows.
+    """
     index = NearestNeighbors(n_neighbors=n_neighbors).fit(X)
     nearest = index.kneighbors(queries, return_distance=False)
     differences = (queries - X[places] for places in nearest.T)

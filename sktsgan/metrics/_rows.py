@@ -36,12 +36,20 @@ def check_pair(X_real, X_synthetic, *, min_rows=1, names=("X_real", "X_synthetic
     ValueError
         If there are too few, they differ in shape or are not finite.
     """
-    X_real = check_rows(X_real, names[0], min_rows)
-    X_synthetic = check_rows(X_synthetic, names[1], min_rows)
+    pair = X_real, X_synthetic
+    X_real, X_synthetic = (
+        check_rows(X, name, min_rows) for X, name in zip(pair, names, strict=True)
+    )
     if X_real.shape[1] != X_synthetic.shape[1]:
         raise ValueError(
             f"'{names[0]}' and '{names[1]}' must have the same number of timepoints. "
             f"Got {X_real.shape[1]} and {X_synthetic.shape[1]}."
+        )
+    shapes = [tuple(np.shape(X)[1:]) for X in pair]
+    if len(shapes[0]) == len(shapes[1]) and shapes[0] != shapes[1]:
+        raise ValueError(
+            f"'{names[0]}' and '{names[1]}' must have the same channels and timepoints. "
+            f"Got {shapes[0]} and {shapes[1]}."
         )
     return X_real, X_synthetic
 
@@ -215,13 +223,15 @@ def check_row_labels(y, X, names):
     return check_one_each(check_labels(in_memory(y)), len(X), *names)
 
 
-def check_common_class(y_real, y_synthetic):
+def check_common_class(y_real, y_synthetic, names=("y_real", "y_synthetic")):
     """Say where no label is on both sides, as where one has numbers and the other words.
 
     Parameters
     ----------
     y_real, y_synthetic : ndarray of shape (n_rows,)
         Labels, at least one each.
+    names : tuple of str, default=("y_real", "y_synthetic")
+        The arguments' names.
 
     Raises
     ------
@@ -231,7 +241,7 @@ def check_common_class(y_real, y_synthetic):
     classes = np.unique(y_real).tolist()
     if not set(y_synthetic.tolist()).intersection(classes):
         raise ValueError(
-            f"'y_synthetic' must hold classes of 'y_real', {classes}. Got "
+            f"'{names[1]}' must hold classes of '{names[0]}', {classes}. Got "
             f"{np.unique(y_synthetic).tolist()}; use labels of one kind."
         )
 

@@ -104,10 +104,9 @@ class LSTMGenerator(nn.Module):
             batch_first=True,
             bidirectional=bidirectional,
         )
-        n_features = head_channels or n_channels
+        self.n_features = head_channels or n_channels
         n_outputs = hidden_size * (2 if bidirectional else 1)
-        self.emit = nn.Linear(n_outputs, samples_per_step * n_features)
-        self.n_features = n_features
+        self.emit = nn.Linear(n_outputs, samples_per_step * self.n_features)
         self.head = nn.Sequential()
         if head_channels:
             self.head = nn.Sequential(

@@ -105,9 +105,7 @@ class TrainingCurveDisplay:
         epochs = [history[i] for i in whole]
         names = ["discriminator_loss", "generator_loss"]
         losses = ([epoch[name] for epoch in epochs] for name in names)
-        mmd = None
-        if any("valid_mmd" in epoch for epoch in epochs):
-            mmd = [epoch.get("valid_mmd", np.nan) for epoch in epochs]
+        mmd = [epoch.get("valid_mmd", np.nan) for epoch in epochs]
         return cls.from_arrays(ends[whole], *losses, mmd=mmd, best_iter=best_iter, **kwargs)
 
     @classmethod
