@@ -30,8 +30,9 @@ class Preparation:
     """What rows have in common by the way they were prepared.
 
     *Padding* is one value at the end or at the beginning of a channel, twice or more often.
-    *Scaling* row by row gives all of them, beside padding, the same range, or the same mean and
-    standard deviation, in each channel or in all of them together. Rows whose *offset* alone was
+    *Scaling* row by row gives all of them, beside padding, the same range, the same mean and
+    standard deviation, or the same largest, summed or squared magnitude, in each channel or in all
+    of them together. Rows whose *offset* alone was
     taken out have the same mean or the same smallest value. Sums of rows moved in time and
     generated ones have none of it to the last digit, and a classifier could tell them from real
     ones by it. What most rows of a class do not share is no preparation: it may be what tells them
@@ -94,8 +95,9 @@ class Preparation:
             if self.scaled:  # divided first, so that a range of 1 ends in 1 to the last digit
                 np.divide(moved, size, out=moved, where=size > 0)
                 moved *= np.where(size > 0, self.size, 1.0)
-            # a dead channel holds its own number in each row
-            signals = np.where(np.isnan(self.start), start, self.start) + moved
+            dead = np.isnan(self.start)  # such a channel holds its own number in each row
+            own = _moments(signals, ~padding, axis=2)[0] if dead.any() else start
+            signals = np.where(dead, own, self.start + moved)
         return signals if like is None else np.where(padding, self.signals[like], signals)
 
 
@@ -121,15 +123,14 @@ def _find_scale(signals, inside, labels):
     """Return how to measure start and size of signals, and which ones nearly all have, or None.
 
     Channels that agree one by one may not do so together, so that way comes first. A size is no
-    preparation without a start.
+    preparation without a start, nor is a start that is 0 by itself.
     """
     axes = (2,) if signals.shape[1] == 1 else (2, (1, 2))
-    ways = (_range, _moments, partial(_moments, ddof=1))  # the last as pandas and torch have it
-    measures = [partial(measure, axis=axis) for measure in ways for axis in axes]
-    measured = [(measure, *measure(signals, inside)) for measure in measures]
-    for both in (True, False):
-        for measure, start, size in measured:
-            target = _agreed(start, size, labels, both)
+    moved = (_range, _moments, partial(_moments, ddof=1))  # the last as pandas and torch have it
+    divided = tuple(partial(_magnitude, order=order) for order in (np.inf, 2, 1))
+    for both, ways in ((True, moved + divided), (False, moved)):
+        for measure in (partial(way, axis=axis) for way in ways for axis in axes):
+            target = _agreed(*measure(signals, inside), labels, both)
             if target:
                 return measure, target[0], target[1] if both else None
     return None, None, None
@@ -150,6 +151,17 @@ def _moments(signals, inside, axis, ddof=0):
     squares = np.sum((signals - mean) ** 2, axis=axis, where=inside, keepdims=True)
     deviation = (squares / np.maximum(n_inside - ddof, 1)) ** 0.5
     return mean, np.where(deviation > _ROUNDING * np.abs(mean), deviation, 0.0)
+
+
+def _magnitude(signals, inside, axis, order):
+    """Return 0 and a norm beside padding: what is left of rows that were divided by theirs."""
+    size = np.where(inside, np.abs(signals), 0.0)
+    if order == np.inf:
+        size = size.max(axis=axis, keepdims=True)
+    else:
+        size = (size**order).sum(axis=axis, keepdims=True) ** (1 / order)
+    _, spread = _range(signals, inside, axis)
+    return np.zeros_like(size), np.where(spread > 0, size, 0.0)
 
 
 def _agreed(start, size, labels, both):

@@ -30,6 +30,8 @@ _KINDS = "biufUO"
 # What labels may take: short text that claims to be long must not fill the memory.
 _MAX_BYTES = 2**27
 _MANIFEST, _DIGEST = "sktsgan", "sha256"
+# A longer description, of a long training, is a tensor: safetensors bounds what a head may hold.
+_MAX_HEAD = 2**22
 
 
 class Custom:
@@ -61,6 +63,9 @@ def write(path, manifest, tensors):
     versions = {name: version(name) for name in ("sktsgan", "torch", "numpy", "scikit-learn")}
     text = json.dumps(encode(manifest | {"format": FORMAT, "versions": versions}))
     metadata = {_MANIFEST: text, _DIGEST: _digest(text, tensors)}
+    if len(text) > _MAX_HEAD:
+        characters = torch.frombuffer(bytearray(text.encode()), dtype=torch.uint8)
+        metadata[_MANIFEST], tensors = "", tensors | {_MANIFEST: characters}
     _check_file(path)
     if not path.parent.is_dir():
         raise FileNotFoundError(f"'path' must be in a folder that is there. Got {path}.")
@@ -156,6 +161,8 @@ def read(path):
         try:
             metadata = _read_head(file)
             tensors = load(file.read()) if _MANIFEST in metadata else {}
+            if metadata.get(_MANIFEST) == "":
+                metadata[_MANIFEST] = bytes(tensors.pop(_MANIFEST).numpy()).decode()
         except (SafetensorError, *UNREADABLE) as error:
             raise ValueError(
                 f"'path' must be a whole file that 'save' wrote. {path} is damaged or another: "

@@ -24,6 +24,7 @@ from sklearn.preprocessing import MinMaxScaler
 from skorch.callbacks import Callback, EarlyStopping
 
 from sktsgan import MMDScorer, StaGANSampler
+from sktsgan._net import AdversarialNet, BestByMMD
 from sktsgan.datasets import make_heartbeats
 from sktsgan.losses import relativistic
 from sktsgan.metrics import maximum_mean_discrepancy
@@ -789,6 +790,23 @@ def test_ctrl_c_keeps_what_was_learned(quick, beats):
         X_resampled, _ = sampler.fit_resample(*beats)
     assert len(X_resampled) == 1200
     assert sampler.best_iter_ == 3
+
+
+def test_ctrl_c_while_the_best_weights_are_copied(quick, beats, monkeypatch):
+    scores, copied, snapshot = iter([3.0, 2.0]), [], AdversarialNet.snapshot
+
+    def interrupted(net):
+        copied.append(snapshot(net))
+        if len(copied) == 2:
+            raise KeyboardInterrupt
+        return copied[0]
+
+    monkeypatch.setattr(AdversarialNet, "snapshot", interrupted)
+    monkeypatch.setattr(BestByMMD, "_measure", lambda self, net: next(scores))
+    with pytest.warns(UserWarning, match="interrupted after 6 iterations.*weights of iteration 3"):
+        sampler = quick(max_epochs=9).fit(*beats)
+    assert sampler.best_iter_ == 3
+    assert sampler.best_score_ == -3.0
 
 
 X_GOOD, Y_GOOD = np.random.default_rng(0).normal(size=(60, 8)), np.repeat([0, 1], [40, 20])

@@ -166,6 +166,22 @@ def test_layers_that_share_weights(quick, beats, tmp_path):
     assert layers.first.weight is layers.second.weight
 
 
+def test_a_long_history(quick, beats, tmp_path, monkeypatch):
+    monkeypatch.setattr(_store, "_MAX_HEAD", 1000)
+    sampler = quick(max_epochs=9, checkpoint=tmp_path / "runs").fit(*beats)
+    sampler.save(tmp_path / "x")
+    loaded = StaGANSampler.load(tmp_path / "x")
+    assert loaded.history_ == sampler.history_
+    again = quick(max_epochs=9, checkpoint=tmp_path / "runs").fit(*beats)
+    for each in (loaded, again):
+        np.testing.assert_array_equal(*(s.sample(9, random_state=0)[0] for s in (each, sampler)))
+    data = (tmp_path / "x").read_bytes()
+    assert data.count(b"relativistic") == 1
+    (tmp_path / "x").write_bytes(data.replace(b"relativistic", b"relativistix"))
+    with pytest.raises(ValueError, match="'path' must be a whole file"):
+        StaGANSampler.load(tmp_path / "x")
+
+
 def test_code_is_given_again(quick, beats, tmp_path):
     build = partial(LSTMGenerator, hidden_size=6)
     sampler = quick(generator=build, callbacks=[]).fit(*beats)
