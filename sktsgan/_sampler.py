@@ -190,7 +190,8 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         pass over as many rows as there are (with `dp_epsilon`, one for each discriminator step).
     batch_size : int, default=64
         Rows of a batch, classes in equal shares; where several processes train together, that of
-        each of them.
+        each of them. Minibatch discrimination compares all pairs of them: time and memory of a
+        step grow with the square, and from some 256 rows on it takes more than all else.
     lr : float, default=1e-3
         Learning rate of both networks' Adam optimizers.
     betas : tuple of two floats, default=(0.0, 0.99)
