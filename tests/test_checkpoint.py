@@ -15,7 +15,7 @@ import torch
 from skorch.callbacks import LRScheduler
 
 from sktsgan import StaGANSampler, _store
-from sktsgan.losses import relativistic
+from tests.conftest import scaled
 
 SCRIPT = """
 import sys
@@ -128,15 +128,11 @@ def test_another_run_is_refused(quick, beats, tmp_path):
         quick(checkpoint=tmp_path).fit(X, y)
 
 
-def scaled(real_scores, fake_scores, scale):
-    return tuple(scale * loss for loss in relativistic(real_scores, fake_scores))
-
-
 def test_a_partial_function_is_what_its_arguments_are(quick, beats, tmp_path):
-    quick(checkpoint=tmp_path, loss=partial(scaled, scale=1.0)).fit(*beats)
-    quick(checkpoint=tmp_path, loss=partial(scaled, scale=1.0)).fit(*beats)
+    quick(checkpoint=tmp_path, loss=partial(scaled, scales=[1, 1])).fit(*beats)
+    quick(checkpoint=tmp_path, loss=partial(scaled, scales=[1, 1])).fit(*beats)
     with pytest.raises(ValueError, match="differs in 'loss'"):
-        quick(checkpoint=tmp_path, loss=partial(scaled, scale=2.0)).fit(*beats)
+        quick(checkpoint=tmp_path, loss=partial(scaled, scales=[1, 2])).fit(*beats)
 
 
 def test_a_home_and_a_damaged_file(quick, beats, tmp_path, monkeypatch):

@@ -15,7 +15,7 @@ from sktsgan import StaGANSampler
 from sktsgan._arrays import put_before
 from sktsgan.losses import relativistic
 from sktsgan.metrics import maximum_mean_discrepancy
-from tests.conftest import LEARNING
+from tests.conftest import LEARNING, scaled
 
 
 def weights(sampler):
@@ -109,11 +109,6 @@ def test_what_a_partial_function_is_loaded_with(quick, beats, tmp_path):
         StaGANSampler.load(tmp_path / "sampler", loss=loss, conditioning="per_class")
     with pytest.raises(ValueError, match="'betas' must be that of the saved sampler"):
         StaGANSampler.load(tmp_path / "sampler", loss=loss, betas=np.array([0.5, 0.99]))
-
-
-def scaled(real_scores, fake_scores, scales):
-    losses = relativistic(real_scores, fake_scores)
-    return tuple(scale * loss for scale, loss in zip(scales, losses, strict=True))
 
 
 @pytest.mark.parametrize("strategy", [{"V": 100}, 0.5])
