@@ -246,9 +246,9 @@ def test_attacked_beats_are_apart_and_alike(records):
 def test_cells_of_attacks_hold_their_intervals():
     names = ("auc", "tpr_at_1%", "tpr_at_0.1%")
     figures = {f"{name}{end}": [0.5] for name in names for end in ("", "_low", "_high")}
-    row = {"sampler": ["SMOTE"], "non-members of": ["a"], "attack": ["distance"]}
+    row = {"sampler": ["SMOTE"], "attack": ["distance"]}
     table = privacy.as_table(pd.DataFrame(row | figures | {"memorization ratio": [1.0]}))
-    assert table["auc"].tolist() == ["0.500 (0.500 to 0.500)"]
+    assert table["AUC"].tolist() == ["0.500 (0.500 to 0.500)"]
 
 
 @pytest.mark.filterwarnings("ignore:Only")  # two steps teach little
@@ -264,6 +264,33 @@ def test_parts_after_training_share_one():
     assert reused.net_ is trained.net_
     for name, value in reused.net_.module_.state_dict().items():
         assert value.equal(weights[name])
+
+
+def test_p_values_by_holm():
+    p = pd.Series({"a": 0.01, "b": 0.04, "c": 0.03, "d": 0.5})
+    # 0.01 * 4, then 0.03 * 3, and 0.04 * 2 = 0.08 is no less than the one before
+    assert augmentation_report.by_holm(p).round(10).to_dict() == {
+        "a": 0.04,
+        "b": 0.09,
+        "c": 0.09,
+        "d": 0.5,
+    }
+
+
+def test_what_was_not_given_is_no_failure():
+    figures = augmentation_report.FIGURES
+    columns = ["task", "seed", "sampler", "classifier", *figures, "failed"]
+    rows = [
+        ["two leads", 0, "SMOTE", "CNN", 0.5, 0.5, None],
+        ["two leads", 0, "OHIT", None, np.nan, np.nan, "It takes one lead."],
+        ["two leads", 0, "ADASYN", None, np.nan, np.nan, "No neighbours."],
+    ]
+    table = augmentation_report.overview(pd.DataFrame(rows, columns=columns))
+    assert table["two leads"].to_dict() == {
+        "SMOTE": "0.500 / 0.500",
+        "OHIT": "not run",
+        "ADASYN": "failed",
+    }
 
 
 def test_what_failed_on_one_seed_has_no_mean():

@@ -4,10 +4,11 @@
     python examples/benchmarks/privacy.py closest
     python examples/benchmarks/privacy.py price
 
-``attacks`` writes ``docs/benchmark/attacks.csv``, ``closest`` a picture of the pairs of a synthetic
-beat and a member that are closest to each other, ``price`` writes ``privacy-price.csv`` and its
-picture, one line or point at a time; both take minutes to an hour on one core. ``$SKTSGAN_DATA``
-names the folder that holds ``mitdb/``.
+``attacks`` writes ``docs/benchmark/attacks.csv``, by other beats of the same patients, and
+``attacks-others.csv``, by those of others, ``closest`` a picture of the pairs of a synthetic beat
+and a member that are closest to each other, ``price`` writes ``privacy-price.csv`` and its picture,
+one line or point at a time; both take minutes to an hour on one core. ``$SKTSGAN_DATA`` names the
+folder that holds ``mitdb/``.
 """
 
 import argparse
@@ -34,6 +35,7 @@ from sktsgan.metrics import (
 
 FOLDER = Path(__file__).parents[2] / "docs" / "benchmark"
 RARE = ("S", "V", "F")
+RECIPE = "StaGANSampler, original recipe"
 # Beats of each class that a sampler is trained on.
 N_ROWS = {"N": 4000, "S": 200, "V": 800, "F": 100}
 # A private training: a small discriminator, so that little noise is needed, and large batches.
@@ -59,34 +61,34 @@ def build_samplers():
         "RandomOverSampler (copies)": RandomOverSampler(random_state=0),
         "SMOTE": SMOTE(random_state=0),
         STAGAN: StaGANSampler(random_state=0),
-        "StaGANSampler, original recipe": StaGANSampler(**recipe(20), random_state=0),
+        RECIPE: StaGANSampler(**recipe(20), random_state=0),
     }
 
 
 def attack_all():
     """Attack each sampler, whose training rows are beats of DS1."""
     members, same, other, shadow = draw_sets(np.random.default_rng(0))
-    rows = []
+    sides = {  # other patients have two F beats here
+        "attacks.csv": (same, RARE),
+        "attacks-others.csv": (other, ("S", "V")),
+    }
+    rows = {file: [] for file in sides}
     for name, sampler in build_samplers().items():
         start = time.perf_counter()
         X_resampled, _ = sampler.fit_resample(*members[:2])
         X_synthetic = X_resampled[len(members[0]) :]
         fitted = sampler if hasattr(sampler, "sample") else None
         shadows = train_shadows(sampler, *shadow[:2], n_shadows=2)
-        # other patients have two F beats here
-        for whose, others, labels in (
-            ("the same patients", same, RARE),
-            ("other patients", other, ("S", "V")),
-        ):
+        for file, (others, labels) in sides.items():
             report = attack(members, others, X_synthetic, shadows, fitted, labels)
             table = report.attacks.reset_index()
             table.insert(0, "sampler", name)
-            table.insert(1, "non-members of", whose)
             table["memorization ratio"] = report.memorization_ratio
-            rows.append(table)
-        as_table(pd.concat(rows)).to_csv(FOLDER / "attacks.csv", index=False)
+            rows[file].append(table)
+            as_table(pd.concat(rows[file])).to_csv(FOLDER / file, index=False)
         print(f"{name}: {time.perf_counter() - start:.0f} s", flush=True)
-        print(as_table(pd.concat(rows)).to_string(), flush=True)
+    for file in sides:
+        print(as_table(pd.concat(rows[file])).to_string(), flush=True)
 
 
 def draw_closest(n_pairs=5):
@@ -95,23 +97,21 @@ def draw_closest(n_pairs=5):
     rare = members[0][np.isin(members[1], RARE)]
     times = np.arange(members[0].shape[1]) / 180 - 0.3
     samplers = build_samplers()
+    samplers.pop(RECIPE)  # its beats are all closest to one
     figure, axes = plt.subplots(
-        len(samplers), n_pairs, figsize=(10, 8), sharex=True, sharey=True, layout="constrained"
+        len(samplers), n_pairs, figsize=(10, 6.5), sharex=True, sharey=True, layout="constrained"
     )
     for (name, sampler), row in zip(samplers.items(), axes, strict=True):
         X_resampled, _ = sampler.fit_resample(*members[:2])
         X_synthetic = X_resampled[len(members[0]) :]
         closest = attack(members, same, X_synthetic, None, None, RARE).closest
         pairs = closest.drop_duplicates("member").head(n_pairs)
-        row[0].set_title(name, loc="left", fontsize="medium")
-        for ax, pair in zip(row, pairs.itertuples(), strict=False):
-            ax.plot(times, rare[pair.member], lw=2.5, color="0.7", label="member")
-            ax.plot(times, X_synthetic[pair.synthetic], lw=1, color="C1", label="synthetic")
-            text = f"{pair.distance:.2f} mV, to others {pair.to_non_member:.2f}"
-            ax.text(0.03, 0.92, text, transform=ax.transAxes, fontsize="x-small")
-        for ax in row[len(pairs) :]:
-            ax.set_axis_off()
-        row[0].set_ylabel("amplitude (mV)")
+        for ax, pair in zip(row, pairs.itertuples(), strict=True):
+            ax.plot(times, rare[pair.member], lw=3, color="0.75", label="member")
+            ax.plot(times, X_synthetic[pair.synthetic], "C1--", lw=1.2, label="synthetic")
+            text = f"{pair.distance:.2f} mV, to others {pair.to_non_member:.2f} mV"
+            ax.set_title(text, fontsize="small")
+        row[0].set_ylabel(f"{name}\namplitude (mV)")
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper right", ncols=2)
     for ax in axes[-1]:
         ax.set_xlabel("time (s)")
@@ -176,7 +176,7 @@ def measure_price():
     ):
         real = split.X_train, split.y_train
         score = f1(*real, split)
-        rows.append({"task": task, "epsilon": "real rows", "F1, real": score})
+        rows.append({"task": task, "epsilon": "real rows", "F1, alone": score})
         for epsilon in budgets:
             start = time.perf_counter()
             sampler = StaGANSampler(random_state=0)
@@ -209,14 +209,13 @@ def price(sampler, split):
     attacks = privacy_report(
         sides[0][0], sides[1][0], X[y != "N"], scores=scores, n_bootstraps=200
     ).attacks
-    figures = {"epsilon spent": getattr(sampler, "epsilon_", np.nan)}
-    figures |= {"F1, synthetic": f1(X, y, split), "F1, both": f1(*both, split)}
+    figures = {"F1, alone": f1(X, y, split), "F1, with real": f1(*both, split)}
     for label in tasks.CLASSES:
         real = split.X_test[split.y_test == label][:500]
         figures[f"MMD {label}"] = maximum_mean_discrepancy(real, X[y == label])
     for name in attacks.index:
         auc = attacks.loc[name, ["auc", "auc_low", "auc_high"]]
-        figures[f"AUC, {name}"] = "{:.3f} ({:.3f} to {:.3f})".format(*auc)
+        figures[f"AUC, {name}"] = _with_interval(*auc)
     return figures
 
 
@@ -227,34 +226,51 @@ def f1(X, y, split):
 
 def draw_price(table):
     """Draw macro-F1 and the attacks' AUC against the budget."""
-    figure, axes = plt.subplots(1, 2, figsize=(8, 3.2), layout="constrained")
-    names = ["1", "3", "10", "none"]
-    for task, rows in table.groupby("task", sort=False):
+    figure, axes = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
+    names, styles = ["1", "3", "10", "none"], iter(("C0", "C9", "C1", "C3"))
+    for i, (task, rows) in enumerate(table.groupby("task", sort=False)):
         rows = rows.set_index(rows["epsilon"].astype(str))
-        ours = rows.loc[names]
-        (line,) = axes[0].plot(names, ours["F1, synthetic"], "o-", label=f"{task}, synthetic rows")
-        real = rows.loc["real rows", "F1, real"]
-        axes[0].axhline(real, ls=":", lw=1, color=line.get_color())
+        ours, real = rows.loc[names], rows.loc["real rows", "F1, alone"]
+        color = ("C0", "C1")[i]
+        axes[0].plot(names, ours["F1, alone"], "o-", color=color, label=f"{task}, synthetic")
+        axes[0].axhline(real, ls=":", lw=1, color=color, label=f"{task}, real")
         for name in ("distance", "discriminator"):
-            auc = ours[f"AUC, {name}"].str.split(" ").str[0].astype(float)
-            axes[1].plot(names, auc, "o-", label=f"{task}, {name}")
-    axes[0].set(ylabel="macro-F1 of a forest", title="dotted: trained on real rows", ylim=(0, 1))
-    axes[1].set(ylabel="AUC of the attack", title="0.5: nothing is learned", ylim=(0, 1))
+            values = ours[f"AUC, {name}"].str.extract(r"(.+) \((.+) to (.+)\)").astype(float)
+            auc, low, high = values.to_numpy().T
+            color = next(styles)
+            # side by side, so that the intervals do not hide each other
+            places = np.arange(len(names)) + 0.12 * (2 * i - 1.5 + (name == "discriminator"))
+            errors = (auc - low, high - auc)
+            axes[1].errorbar(
+                places, auc, errors, fmt="o", ms=4, color=color, label=f"{task}, {name}"
+            )
+    axes[0].set(ylabel="macro-F1 of a forest", ylim=(0, 1))
+    axes[1].axhline(0.5, color="0.5", lw=1, zorder=0)
+    axes[1].set(ylabel="AUC of the attack", title="0.5: nothing is learned")
+    axes[1].set_xticks(range(len(names)), names)
     for ax in axes:
         ax.set_xlabel("epsilon")
-        ax.legend(fontsize="x-small")
+        ax.legend(fontsize="x-small", loc="upper left" if ax is axes[1] else "center left")
         ax.grid(alpha=0.3)
     figure.savefig(FOLDER / "privacy-price.png", dpi=120)
 
 
 def as_table(figures):
     """Put each figure and its interval into one cell."""
-    table = figures[["sampler", "non-members of", "attack"]].copy()
-    for name in ("auc", "tpr_at_1%", "tpr_at_0.1%"):
+    table = figures[["sampler", "attack"]].copy()
+    for name, title in (
+        ("auc", "AUC"),
+        ("tpr_at_1%", "found at 1 % false alarms"),
+        ("tpr_at_0.1%", "at 0.1 %"),
+    ):
         cells = figures[[name, f"{name}_low", f"{name}_high"]].itertuples(index=False)
-        table[name] = ["{:.3f} ({:.3f} to {:.3f})".format(*cell) for cell in cells]
+        table[title] = [_with_interval(*cell) for cell in cells]
     table["memorization ratio"] = figures["memorization ratio"].map("{:.3f}".format)
     return table
+
+
+def _with_interval(value, low, high):
+    return f"{value:.3f} ({low:.3f} to {high:.3f})"
 
 
 if __name__ == "__main__":
