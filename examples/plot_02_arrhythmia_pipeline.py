@@ -106,7 +106,7 @@ for score, (train, test) in zip(scores, by_patient.split(X, y, groups), strict=T
 # %%
 # The same with patients mixed
 # ----------------------------
-# Where beats of one patient are on both sides, the forest has as good as seen the test beats. The
+# Where beats of one patient are on both sides, the forest has practically seen the test beats. The
 # figure is higher, and says nothing about new patients.
 
 mixed = StratifiedKFold(2, shuffle=True, random_state=0)

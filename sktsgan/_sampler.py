@@ -136,7 +136,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
     sampling_strategy : float, str, dict or callable, default="auto"
         How many rows each class is to have, as in
         :class:`imblearn.over_sampling.RandomOverSampler`: by default all as many as the
-        largest.
+        largest. A float is for two classes; for more of them give a dict or a function.
     generator : {"bilstm", "lstm"} or callable, default="bilstm"
         The generator: :class:`~sktsgan.networks.LSTMGenerator` in two directions or one. A
         callable is called with `n_channels`, `n_timepoints` and `n_classes` and returns a
@@ -250,7 +250,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         ``fit_resample`` adds what ``sample`` gives. The number of rows and the set of labels count
         as known. None trains without.
     dp_delta : float, default=1e-5
-        Probability that goes with it; below one by the number of rows.
+        Probability that goes with it; below 1 / n_samples.
     dp_max_grad_norm : float, default=1.0
         Norm to which the gradient of each row is clipped.
     dp_bounds : tuple of two floats or None, default=None
@@ -322,8 +322,8 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
     Notes
     -----
     Rows are signals, evenly sampled and aligned (heartbeats: around the R wave). A class of
-    fewer than 20 rows is too small to be learned: a warning says so, and its rows are made
-    between neighbours among its own rows, with jitter in amplitude and offset.
+    fewer than 20 rows is too small to be learned: a warning says so, and its rows are weighted
+    sums of neighbours among its own rows, with jitter in amplitude and offset.
 
     Training takes one CPU thread for each operation, so that the same seed gives the same rows
     whatever runs beside it (but for threads of this process that draw from torch's global

@@ -91,8 +91,8 @@ class SavingMixin:
         """Write the fitted sampler to one file, whole or not at all.
 
         The file holds tensors (safetensors) and a description in JSON, and no code: networks and
-        losses of your own and all callbacks are left out, and given to :meth:`load` again, and so
-        is `checkpoint`.
+        losses of your own, a function for `sampling_strategy`, all callbacks and `checkpoint` are
+        left out, and given to :meth:`load` again.
 
         Parameters
         ----------

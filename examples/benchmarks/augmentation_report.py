@@ -308,8 +308,9 @@ def worth(table):
         names = ["scarce" if k == 1 else f"scarce x{k}" for k in multiples]
         own = values.loc[STAGAN, "scarce"]
         for rival, line in lines[names].iterrows():
-            row = {f"x{k}": round(value, 4) for k, value in zip(multiples, line, strict=True)}
-            row["ours at x1"] = round(own, 4)
+            cells = [*line.map("{:.4f}".format).where(line.notna(), "not run"), f"{own:.4f}"]
+            names_of_cells = [*(f"x{k}" for k in multiples), "ours at x1"]
+            row = dict(zip(names_of_cells, cells, strict=True))
             row["worth"] = _reached(multiples, line.to_numpy(), own)
             rows[figure, rival] = row
     return pd.DataFrame(rows).T

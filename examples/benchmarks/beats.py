@@ -81,8 +81,10 @@ def main():
             ]
     table = pd.DataFrame(rows).drop(columns="seed").groupby(["class", "beats"], sort=False).mean()
     args.folder.mkdir(parents=True, exist_ok=True)
-    table.round(4).to_csv(args.folder / "beats.csv")
-    print(table.round(4).to_string())
+    fine = ("MMD²", "nearest")
+    table = table.apply(lambda own: own.map(("{:.4f}" if own.name in fine else "{:.3f}").format))
+    table.to_csv(args.folder / "beats.csv")
+    print(table.to_string())
     draw(split, X, y, added, args.folder / "beats.png")
 
 
@@ -93,7 +95,7 @@ def judge(X_train, X_real, X_synthetic):
     index = NearestNeighbors(n_neighbors=2).fit(X_train)
     usual = np.median(index.kneighbors(X_train)[0][:, 1])
     return {
-        "MMD^2": maximum_mean_discrepancy(X_real[:1000], X_synthetic[:1000]),
+        "MMD²": maximum_mean_discrepancy(X_real[:1000], X_synthetic[:1000]),
         "p (n = 300)": mmd_permutation_test(X_real[rows], X_synthetic[rows], random_state=0)[1],
         "density": density,
         "coverage": coverage,

@@ -57,7 +57,7 @@ def run(task, seed):
     torch.set_num_threads(1)  # cells run side by side
     split = TASKS[task](seed)
     trained = StaGANSampler(random_state=seed).fit(split.X_train, split.y_train)
-    rows = judge_all(split, split.X_train, split.y_train, seed, ("none", ""))
+    rows = judge_all(split, split.X_train, split.y_train, seed, ("none", "not"))
     for level in LEVELS:
         strategy = fill_up(split.y_train, level)
         smote = SMOTE(sampling_strategy=strategy, random_state=seed)

@@ -176,6 +176,14 @@ def measure_growth():
     draw(table)
 
 
+NAMES = {
+    "n_timepoints": "time points",
+    "n_classes": "classes",
+    "n_channels": "channels",
+    "n_samples": "rows",
+}
+
+
 def draw(table):
     import matplotlib as mpl
 
@@ -185,8 +193,8 @@ def draw(table):
     figure, axes = plt.subplots(1, 4, figsize=(11, 3.2), sharey=True, layout="constrained")
     for ax, (name, part) in zip(axes, table.groupby("what grows", sort=False), strict=True):
         ax.loglog(part["to"], part["ms a step"], "o-", color="#0072B2")
-        ax.set_xlabel(name)
-        ax.set_xticks(part["to"], [f"{value:g}" for value in part["to"]], rotation=45)
+        ax.set_xlabel(NAMES[name])
+        ax.set_xticks(part["to"], [f"{value:,}" for value in part["to"]], rotation=45)
         ax.set_yticks([20, 50, 100, 200, 500], ["20", "50", "100", "200", "500"])
         ax.minorticks_off()
         ax.grid(alpha=0.3)

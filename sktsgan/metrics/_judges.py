@@ -318,8 +318,9 @@ def membership_inference_auc(
 
     The attacker holds a row and guesses that it was trained on if a synthetic row is near. 0.5
     means that he learns nothing, 1 that he is always right; lower is better. Members and
-    non-members must be of the same kind and differ only in membership; rows of one patient on
-    both sides would hide what is given away, so groups, where given, must be apart.
+    non-members should differ in membership alone, so beats of the same patients are best, without
+    groups. Where groups are given, the two sides must have none in common, and the area mixes
+    membership with what patients differ in.
 
     This is the weakest of attacks. A value near 0.5 is no proof of privacy [1]_;
     :func:`privacy_report` has stronger ones, and intervals.
