@@ -30,6 +30,8 @@ html_css_files = ["pages.css"]
 html_title = "sktsgan"
 html_context = {"default_mode": "auto"}
 html_show_sourcelink = False
+# in the bar at the right there is no room for the class before each method
+toc_object_entries_show_parents = "hide"
 html_theme_options = {
     "show_prev_next": False,
     "secondary_sidebar_items": {"**": ["page-toc"], "index": []},
