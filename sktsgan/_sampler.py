@@ -120,7 +120,7 @@ _LOSSES = {
 class StaGANSampler(SavingMixin, BaseOverSampler):
     """Over-sample time series with a GAN that learns the shapes of every class.
 
-    An LSTM generator and a convolutional discriminator with minibatch discrimination are
+    An LSTM generator and a convolutional discriminator with minibatch discrimination [1]_ are
     trained against each other on all classes at once. A part of each class is held out, the
     maximum mean discrepancy (MMD) to it is followed, and the weights with the best MMD are
     kept. ``fit_resample`` gives a part of the new rows by the generator, with the fine detail of
@@ -177,7 +177,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         those in :mod:`sktsgan.losses`.
     gradient_penalty : float, default=1.0
         Weight of the zero-centred gradient penalties on real and on synthetic rows (R1 and
-        R2); 0 turns them off.
+        R2) [2]_; 0 turns them off.
     penalty_interval : int, default=4
         The discriminator is penalised at one of so many steps, that many times as strongly [4]_.
         It learns finer differences in the steps between, and they cost less. 1 penalises all.

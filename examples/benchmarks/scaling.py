@@ -279,14 +279,7 @@ def draw(train, training, here, network):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what")
-    parser.add_argument("value", nargs="?")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--beats", type=int, default=10_000_000)
-    args = parser.parse_args()
-    warnings.simplefilter("ignore")
-    {
+    what = {
         "train": measure_training,
         "quality": lambda: compare_quality(args.seeds),
         "generate": lambda: generate(args.beats),
@@ -295,7 +288,15 @@ def main():
         "worker-train": lambda: train_worker(args.value),
         "worker-messages": time_messages,
         "worker-quality": lambda: quality_worker(int(args.value)),
-    }[args.what]()
+    }
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("what", choices=what)
+    parser.add_argument("value", nargs="?")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--beats", type=int, default=10_000_000)
+    args = parser.parse_args()
+    warnings.simplefilter("ignore")
+    what[args.what]()
 
 
 if __name__ == "__main__":
