@@ -38,8 +38,8 @@ X_train, X_test, y_train, y_test = train_test_split(
 # ----------
 # One call trains the GAN on all four classes, draws a surplus of beats and keeps those that
 # look right; three quarters of the new beats are weighted sums of neighbouring real ones, which
-# anchors them to these. The real beats come first, untouched; ``synthetic_mask_`` tells the new ones. The default
-# trains for 20 epochs, not four.
+# anchors them to these. The real beats come first, untouched; ``synthetic_mask_`` tells the new
+# ones. The default trains for 20 epochs, not four.
 
 from sktsgan import StaGANSampler
 
@@ -106,6 +106,6 @@ for name, training_set in training_sets.items():
 
 # %%
 # Read the figures as they are: where the rare classes are not so rare, or training is as short as
-# here, SMOTE can be as good or better. The :doc:`benchmark </benchmark>` shows where it is, and where not.
-# One set and one seed prove nothing;
+# here, SMOTE can be as good or better. The :doc:`benchmark </benchmark>` shows where it is, and
+# where not. One set and one seed prove nothing;
 # :ref:`sphx_glr_auto_examples_plot_02_arrhythmia_pipeline.py` cross-validates.

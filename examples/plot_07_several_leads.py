@@ -75,9 +75,10 @@ for label in np.unique(y_new):
     )
 
 # %%
-# Most added beats are weighted sums of real ones, which keeps the leads together. The generator alone has to
-# learn it, and needs more steps than these for it: compare ``sampler.sample(y=["V"] * 500)``. MMD
-# over both leads sees such things as well, as it compares whole rows.
+# Most added beats are weighted sums of real ones, which keeps the leads together. The generator
+# alone has to learn it, and needs more steps than these for it: compare
+# ``sampler.sample(y=["V"] * 500)``. MMD over both leads sees such things as well, as it compares
+# whole rows.
 #
 # Through a classifier
 # --------------------
