@@ -57,6 +57,7 @@ def test_closest_pairs(sets):
     synthetic = fresh.copy()
     synthetic[[7, 3]] = members[[200, 100]] + np.array([[1e-3], [1e-4]])
     closest = privacy_report(members, others, synthetic, n_closest=4, n_bootstraps=1).closest
+    assert len(closest) == 4
     assert closest["synthetic"].tolist()[:2] == [3, 7]
     assert closest["member"].tolist()[:2] == [100, 200]
     assert closest["distance"].is_monotonic_increasing
@@ -356,3 +357,29 @@ def test_copies_are_seeded(beats):
 
     train_shadows(Seeded(random_state=5), X, y, n_shadows=2)
     assert len({5, *seeds}) == 3
+
+
+@pytest.mark.filterwarnings("ignore:Class 'F' has 5 rows")
+@pytest.mark.parametrize("conditioning", ["shared", "per_class"])
+@pytest.mark.parametrize("n_rare", [5, 40])
+def test_discriminator_scores_against_its_output(quick, beats, conditioning, n_rare):
+    X, y = 1000 * beats[0].astype(np.float64) + 500, beats[1]
+    keep = np.r_[np.flatnonzero(y != "F"), np.flatnonzero(y == "F")[:n_rare]]
+    X, y = X[keep], y[keep]
+    sampler = quick(conditioning=conditioning).fit(X, y)
+    learned = ["N", "V"] if n_rare == 5 else ["F", "N", "V"]
+    rows = np.concatenate([np.flatnonzero(y == label)[:3] for label in learned])
+    signals = torch.from_numpy((X[rows] - X.mean()) / X.std()).float()[:, None]
+    scores = discriminator_scores(sampler, X[rows], y[rows])
+    for score, signal, label in zip(scores, signals, y[rows], strict=True):
+        net, place = sampler.net_, learned.index(label)
+        if conditioning == "per_class":
+            net, place = net[label], 0
+        expected = net.discriminator_.eval()(signal[None], torch.tensor([place])).item()
+        assert score == pytest.approx(expected, rel=1e-3, abs=1e-5)
+
+
+def test_patients_of_either_side_are_drawn_apart():
+    groups, is_member = np.arange(60) // 3, np.arange(60) < 15
+    for counts in _attacks._bootstrap_counts(groups, is_member, 20, np.random.RandomState(0)):
+        assert (counts[:5].sum(), counts[5:].sum()) == (5, 15)

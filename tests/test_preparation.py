@@ -286,3 +286,20 @@ def test_a_rare_class_that_is_padded(quick):
     new = X_resampled[400:][y_resampled[400:] == "V"]
     assert (new[:, -8:] == 0).all()
     assert np.ptp(new[:, :-8], axis=1).min() > 0
+
+
+def test_padding_is_what_most_padded_rows_end_in(rng):
+    X = rng.normal(size=(100, 1, 20))
+    X[:30, :, -4:] = 0
+    X[30:32, :, -2:] = [[-9]], [[9]]
+    n_padded = prepared(X).padding.sum(axis=2)[:, 0]
+    np.testing.assert_array_equal(n_padded, np.repeat([4, 0], [30, 70]))
+
+
+@pytest.mark.parametrize("n_others", [9, 12])
+@pytest.mark.parametrize("dtype", [np.float16, np.float64])
+@pytest.mark.parametrize("prepare", [as_range, standardized])
+def test_nine_of_ten_rows_agree_where_they_were_scaled(rng, n_others, dtype, prepare):
+    X = rng.normal(2, 3, size=(100, 1, 20))
+    X[n_others:] = prepare(X[n_others:])
+    assert prepared(X.astype(dtype)).scaled == (n_others < 10)

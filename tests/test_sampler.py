@@ -1164,3 +1164,28 @@ def test_workers_are_heard_where_training_diverges(quick, beats):
     with pytest.warns(UserWarning, match="Training of class '[FNV]' diverged") as record:
         sampler.fit(*beats)
     assert sum("diverged" in str(warning.message) for warning in record) == 3
+
+
+def test_halves_of_an_odd_number_are_no_more_than_all(quick, beats):
+    options = {"interpolation_fraction": 0.5, "replicate_fraction": 0.5}
+    sampler = quick(sampling_strategy={"F": 43}, **options)
+    X_resampled, y_resampled = sampler.fit_resample(*beats)
+    assert len(X_resampled) == len(y_resampled) == 523
+
+
+def test_too_few_rows_do_not_vote(quick, beats):
+    X, y = beats
+    keep = np.r_[np.flatnonzero(y == "N"), np.flatnonzero(y == "V")[:2]]
+    with pytest.warns(UserWarning, match="Class 'V' has 2 rows"):  # and no other
+        quick(selection="unanimous").fit_resample(X[keep], y[keep])
+
+
+def test_rows_made_of_a_single_one_are_varied(quick, beats):
+    X, y = beats
+    keep = np.r_[np.flatnonzero(y == "N"), np.flatnonzero(y == "V")[:1]]
+    sampler = quick(variation=1e-9)
+    with pytest.warns(UserWarning, match="Class 'V' has 1 row"):  # and no other, as of copies
+        sampler.fit_resample(X[keep], y[keep])
+    new, _ = sampler.sample(y=["V"] * 50, random_state=0)
+    assert np.abs(new - X[keep[-1]]).max(axis=1).min() > 0
+    assert len(np.unique(new, axis=0)) == 50

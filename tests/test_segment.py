@@ -87,6 +87,7 @@ def test_no_peaks():
         ({"target_fs": 0}, "'target_fs' must be a frequency"),
         ({"fs": 1e6, "target_fs": 10}, "'target_fs' must be at least a 20,000th of 'fs'. Got"),
         ({"window": (0, 0.001)}, "'window' must be two lengths"),
+        ({"window": (-0.1, 0.5)}, "'window' must be two lengths"),
         ({"window": (np.inf, 0.3)}, "'window' must be two lengths"),
         ({"window": 0.3}, "'window' must be two lengths"),
         ({"window": ("a", "b")}, "'window' must hold numbers. Got"),
@@ -107,3 +108,11 @@ def test_a_frequency_may_be_of_any_type_of_numbers():
 def test_time_is_the_last_axis():
     with pytest.raises(ValueError, match=r"of shape \(900, 2\), whose last axis is time. Got 400"):
         segment_beats(np.zeros((900, 2)), [400], fs=360)
+
+
+@pytest.mark.parametrize("window", [(0, 0.5), (0.5, 0)])
+def test_windows_that_begin_or_end_at_the_peak(rng, window):
+    signal = rng.normal(size=500)
+    beats, _ = segment_beats(signal, [200], fs=100, window=window)
+    start = 200 - int(100 * window[0])
+    np.testing.assert_allclose(beats[0], signal[start : start + 50], rtol=1e-6)

@@ -567,3 +567,11 @@ def test_the_best_of_many_rounds_in_the_order_drawn(rng):
 def test_zeros_of_both_signs_are_equal():
     X = np.array([[0.0, 1.0], [-0.0, 1.0], [1.0, 1.0]])
     assert find_distinct(X, np.zeros(3)).tolist() == [0, 2]
+
+
+def test_one_right_row_in_twelve_is_enough(rng):
+    def judge(X):
+        return (X[:, 0] < 1 / 12).astype(float), np.ones(len(X))
+
+    _, n_right, _ = select_rows(lambda n: rng.uniform(size=(n, 1)), judge, 200, 0, 1, rng)
+    assert n_right == 200

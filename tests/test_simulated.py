@@ -149,7 +149,7 @@ def test_bad_amplitudes(amplitude):
         make_sines(amplitude=amplitude)
 
 
-@pytest.mark.parametrize("bands", [(), (1, 2), ((3, 1),), ((-1, 1),), ((100, 200),)])
+@pytest.mark.parametrize("bands", [(), (1, 2), ((3, 1),), ((-1, 1),), ((50, 65),), ((100, 200),)])
 def test_bad_bands(bands):
     with pytest.raises(ValueError, match="'bands' must be pairs .* Got"):
         make_sines(bands=bands)
@@ -227,3 +227,19 @@ def test_classes_come_in_random_order(make):
     )
     changes = (y[1:] != y[:-1]).sum()
     assert 150 < changes < 250
+
+
+@pytest.mark.parametrize(
+    ("weights", "counts"), [([5, 2.6, 2.4], [5, 3, 2]), ([97, 1, 1, 1], [7, 1, 1, 1])]
+)
+def test_counts_are_nearest_to_the_weights(weights, counts):
+    bands = [(i, i) for i in range(1, len(weights) + 1)]
+    _, y = make_sines(10, bands=bands, weights=weights, random_state=0)
+    assert np.bincount(y).tolist() == counts
+
+
+def test_sines_are_of_all_frequencies_and_phases():
+    X, _ = make_sines(400, bands=[(2, 6)], amplitude=(1, 1), n_timepoints=256, random_state=0)
+    assert set(np.abs(np.fft.rfft(X, axis=1)).argmax(axis=1)) == {2, 3, 4, 5, 6}
+    quartiles = np.quantile(X[:, 0], [0.25, 0.75])  # of the sine of a uniform phase
+    assert quartiles == pytest.approx([-(0.5**0.5), 0.5**0.5], abs=0.15)
