@@ -665,11 +665,30 @@ class AdversarialNet(NeuralNet):
         before, steps, tensors = state
         vars(self).clear()
         vars(self).update(before)
+        self._place(self.device)
         del self.history[len(steps) :]
         for epoch, own in zip(self.history, steps, strict=True):
             epoch["batches"] = own
         with torch.inference_mode(False):
             self.load_tensors(tensors)
+
+    def move(self, device):
+        """Take networks and moments to a device, where training goes on.
+
+        Parameters
+        ----------
+        device : str
+            A torch device.
+        """
+        tensors = self.tensors()
+        self._place(device)
+        self.initialize_optimizer()
+        self.load_tensors(tensors)
+
+    def _place(self, device):
+        self.device = device
+        for name in self._networks:
+            getattr(self, name).to(device)
 
     def go_on(self, **options):
         """Take up what may change between two trainings.

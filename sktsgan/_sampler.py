@@ -270,7 +270,8 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         `warm_start` or ``partial_fit``, nor in a cross-validation or a search, whose fits would
         share the folder.
     device : str, default="auto"
-        Torch device; "auto" takes a CUDA device if there is one, else the CPU.
+        Torch device; "auto" takes a CUDA device if there is one, else the CPU. What goes on from
+        weights that are there moves to it; until then rows are drawn where they were trained.
     callbacks : list of skorch callbacks, default=None
         Called during training, see :mod:`skorch.callbacks`. An ``LRScheduler`` changes the rate
         of the generator alone. On a CUDA card steps take ten times as long with some.
@@ -1104,6 +1105,8 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
             *([Checkpoint(path, run)] if path else []),
         ]
         if net.initialized_:
+            if net.device != device:
+                net.move(device)
             net.go_on(**self._training_options())
         rows = np.flatnonzero(np.isin(labels, own))
         rows = np.setdiff1d(rows, np.concatenate(list(held_out.values())))

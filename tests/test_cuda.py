@@ -74,6 +74,18 @@ def test_chunks_are_rows_one_after_the_other(quick, beats, monkeypatch, dtype):
     assert abs(in_chunks.mean() - at_once.mean()) < 0.1 * at_once.std()
 
 
+def test_training_goes_on_where_it_is_asked_to(quick, beats):
+    sampler = quick(device="cpu", warm_start=True).fit(*beats)
+    weights = sampler.net_.average_.state_dict()
+    before = {name: value.clone() for name, value in weights.items()}
+    for device in ("cuda", "cpu"):
+        sampler.set_params(device=device, lr=1e-12).fit(*beats)
+        for network in ("module_", "discriminator_", "average_"):
+            assert next(getattr(sampler.net_, network).parameters()).device.type == device
+        for name, value in sampler.net_.average_.state_dict().items():
+            torch.testing.assert_close(value.cpu(), before[name], atol=1e-2, rtol=1e-2)
+
+
 def test_mmd_as_on_the_cpu(rng):
     X, Y = (torch.from_numpy(rng.normal(size=(3000, 20))) for _ in range(2))
     on_cpu = maximum_mean_discrepancy(X, Y)

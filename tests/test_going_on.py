@@ -369,6 +369,19 @@ def test_a_training_that_fails_changes_nothing(quick, beats, call, conditioning)
     )
 
 
+def test_another_device_takes_over(quick, beats):
+    stays, moves = (quick(warm_start=True).fit(*beats) for _ in range(2))
+    with pytest.raises(FailingError):
+        moves.set_params(device="cpu:0", callbacks=[Failing()]).fit(*beats)
+    assert moves.net_.device == stays.net_.device == "cpu"
+    moves.set_params(callbacks=None).fit(*beats)
+    assert moves.net_.device == "cpu:0"
+    rows = [
+        sampler.fit(*beats).sample(9, random_state=0)[0] for sampler in (moves, stays.fit(*beats))
+    ]
+    np.testing.assert_array_equal(*rows)
+
+
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_real_rows_are_let_go_where_a_callback_fails(quick, beats, tmp_path, n_jobs):
     sampler = quick(conditioning="per_class", n_jobs=n_jobs).partial_fit(*beats)
