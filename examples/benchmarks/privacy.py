@@ -35,7 +35,7 @@ from sktsgan.metrics import (
 
 FOLDER = Path(__file__).parents[2] / "docs" / "benchmark"
 RARE = ("S", "V", "F")
-RECIPE = "StaGANSampler, original recipe"
+RECIPE = "original recipe"
 # Beats of each class that a sampler is trained on.
 N_ROWS = {"N": 4000, "S": 200, "V": 800, "F": 100}
 # A private training: a small discriminator, so that little noise is needed, and large batches.
