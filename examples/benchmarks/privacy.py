@@ -58,7 +58,7 @@ def main():
 
 def build_samplers():
     return {
-        "RandomOverSampler (copies)": RandomOverSampler(random_state=0),
+        "copies": RandomOverSampler(random_state=0),
         "SMOTE": SMOTE(random_state=0),
         STAGAN: StaGANSampler(random_state=0),
         RECIPE: StaGANSampler(**recipe(20), random_state=0),
