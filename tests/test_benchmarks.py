@@ -291,6 +291,10 @@ def test_what_was_not_given_is_no_failure():
         "OHIT": "not run",
         "ADASYN": "failed",
     }
+    reasons = "|".join(augmentation_report.NOT_GIVEN)
+    for n_channels, n_rare in ((2, 10), (1, 3000)):
+        with pytest.raises(ValueError, match=f"^({reasons})"):
+            rivals._check_possible("ESMOTE", n_channels, n_rare)
 
 
 def test_what_failed_on_one_seed_has_no_mean():

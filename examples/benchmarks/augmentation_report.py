@@ -213,13 +213,12 @@ def compare(table):
             row[f"{figure}: mean gain"] = f"{gain.mean():.3f}"
             # what the page's three digits call equal is no win
             row[f"{figure}: better, worse"] = f"{(gain >= 5e-4).sum()}, {(gain <= -5e-4).sum()}"
-            row[f"{figure}: p"] = wilcoxon(gain).pvalue
+            row[f"{figure}: p"] = row[f"{figure}: Holm"] = wilcoxon(gain).pvalue
     table = pd.DataFrame(rows).T.rename_axis("rival")
     for figure in FIGURES:
         p = table[f"{figure}: p"].astype(float)
         table[f"{figure}: p"] = p.map("{:.4f}".format)
-        place = table.columns.get_loc(f"{figure}: p") + 1
-        table.insert(place, f"{figure}: Holm", by_holm(p).map("{:.3f}".format))
+        table[f"{figure}: Holm"] = by_holm(p).map("{:.3f}".format)
     return table
 
 
@@ -308,9 +307,9 @@ def worth(table):
         names = ["scarce" if k == 1 else f"scarce x{k}" for k in multiples]
         own = values.loc[STAGAN, "scarce"]
         for rival, line in lines[names].iterrows():
-            cells = [*line.map("{:.4f}".format).where(line.notna(), "not run"), f"{own:.4f}"]
-            names_of_cells = [*(f"x{k}" for k in multiples), "ours at x1"]
-            row = dict(zip(names_of_cells, cells, strict=True))
+            cells = line.map("{:.4f}".format).where(line.notna(), "not run")
+            row = {f"x{k}": cell for k, cell in zip(multiples, cells, strict=True)}
+            row["ours at x1"] = f"{own:.4f}"
             row["worth"] = _reached(multiples, line.to_numpy(), own)
             rows[figure, rival] = row
     return pd.DataFrame(rows).T

@@ -227,30 +227,29 @@ def f1(X, y, split):
 def draw_price(table):
     """Draw macro-F1 and the attacks' AUC against the budget."""
     figure, axes = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
-    names, styles = ["1", "3", "10", "none"], iter(("C0", "C9", "C1", "C3"))
+    names = ["1", "3", "10", "none"]
     for i, (task, rows) in enumerate(table.groupby("task", sort=False)):
         rows = rows.set_index(rows["epsilon"].astype(str))
         ours, real = rows.loc[names], rows.loc["real rows", "F1, alone"]
-        color = ("C0", "C1")[i]
-        axes[0].plot(names, ours["F1, alone"], "o-", color=color, label=f"{task}, synthetic")
-        axes[0].axhline(real, ls=":", lw=1, color=color, label=f"{task}, real")
-        for name in ("distance", "discriminator"):
+        colors = (("C0", "C9"), ("C1", "C3"))[i]
+        axes[0].plot(names, ours["F1, alone"], "o-", color=colors[0], label=f"{task}, synthetic")
+        axes[0].axhline(real, ls=":", lw=1, color=colors[0], label=f"{task}, real")
+        for j, name in enumerate(("distance", "discriminator")):
             values = ours[f"AUC, {name}"].str.extract(r"(.+) \((.+) to (.+)\)").astype(float)
             auc, low, high = values.to_numpy().T
-            color = next(styles)
             # side by side, so that the intervals do not hide each other
-            places = np.arange(len(names)) + 0.12 * (2 * i - 1.5 + (name == "discriminator"))
-            errors = (auc - low, high - auc)
+            places = np.arange(len(names)) + 0.12 * (2 * i + j - 1.5)
+            label = f"{task}, {name}"
             axes[1].errorbar(
-                places, auc, errors, fmt="o", ms=4, color=color, label=f"{task}, {name}"
+                places, auc, (auc - low, high - auc), fmt="o", ms=4, color=colors[j], label=label
             )
     axes[0].set(ylabel="macro-F1 of a forest", ylim=(0, 1))
     axes[1].axhline(0.5, color="0.5", lw=1, zorder=0)
     axes[1].set(ylabel="AUC of the attack", title="0.5: nothing is learned")
     axes[1].set_xticks(range(len(names)), names)
-    for ax in axes:
+    for ax, place in zip(axes, ("center left", "upper left"), strict=True):
         ax.set_xlabel("epsilon")
-        ax.legend(fontsize="x-small", loc="upper left" if ax is axes[1] else "center left")
+        ax.legend(fontsize="x-small", loc=place)
         ax.grid(alpha=0.3)
     figure.savefig(FOLDER / "privacy-price.png", dpi=120)
 
