@@ -116,6 +116,10 @@ def run_cells(cells, results, n_jobs):
                 f"{name} is given the seconds of {rivals.STAGAN}, which {results} must have for "
                 f"{task}, seed {seed}; run that first."
             )
+    # what is known to take longest first, so that all jobs end together
+    cells = sorted(
+        cells, key=lambda cell: -seconds[cell[:2]] if cell[2] == rivals.ORIGINAL_RECIPE else 0
+    )
     parallel = Parallel(n_jobs=n_jobs, return_as="generator_unordered")
     start = time.perf_counter()
     for i, rows in enumerate(
