@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.dummy import DummyClassifier
-from sklearn.metrics import f1_score
+from sklearn.metrics import balanced_accuracy_score, f1_score
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "examples" / "benchmarks"))
 
@@ -128,18 +128,48 @@ def test_macro_f1_where_rare_beats_stay_rare(split):
     assert figures["macro F1"] == pytest.approx(expected)
 
 
+class Fixed:
+    """Gives these scores whatever it is trained on."""
+
+    def __init__(self, scores):
+        self.scores = scores
+
+    def fit(self, X, y):
+        return self
+
+    def predict_proba(self, X):
+        return np.column_stack([1 - self.scores, self.scores])
+
+
+@pytest.mark.parametrize(("power", "threshold"), [(0, 0.5), (0.5, 0.75), (1, 0.9)])
+def test_scores_are_multiplied_by_shares(split, monkeypatch, power, threshold):
+    scores = np.linspace(0.01, 0.99, 40)
+    models = dict.fromkeys(augmentation_report.FOUR, Fixed(scores))
+    monkeypatch.setattr(rivals, "classifiers", lambda *args: models)
+    y_test = np.repeat(["N", "V"], [20, 20])
+    split = split._replace(y_train=np.repeat(["N", "V"], [90, 10]), y_test=y_test)
+    balanced = np.repeat(["N", "V"], [90, 90])
+    rows = shares.judge_all(split, balanced[:, None], balanced, 0, ("SMOTE", "100%"), (power,))
+    found = scores > threshold
+    expected = balanced_accuracy_score(y_test == "V", found)
+    assert [row["balanced accuracy"] for row in rows] == pytest.approx([expected] * 4)
+    assert rows[0]["power"] == power
+
+
 def test_rare_classes_are_filled_up():
     y = np.repeat(["N", "S", "V"], [100, 30, 5])
     assert shares.fill_up(y, 0.2) == {"N": 100, "S": 30, "V": 20}
 
 
 def test_shares_are_told_apart():
-    names = [("none", ""), ("SMOTE", "10%"), (rivals.STAGAN, "10%"), ("SMOTE", "100%")]
+    names = [("none", "", 0), (rivals.STAGAN, "10%", 0), ("SMOTE", "10%", 0), ("SMOTE", "10%", 0.5)]
+    keys = ("sampler", "filled up to", "power")
     rows = [
-        {"task": task, "sampler": name, "filled up to": level, "classifier": "CNN"}
+        {"task": task, "classifier": "CNN"}
+        | dict(zip(keys, name, strict=True))
         | dict.fromkeys(augmentation_report.FIGURES, i / 10 + j / 100)
         for j, task in enumerate(("scarce", "few, 20"))
-        for i, (name, level) in enumerate(names)
+        for i, name in enumerate(names)
     ]
     table = shares.tabulate(pd.DataFrame(rows))
     assert table.index.tolist() == names

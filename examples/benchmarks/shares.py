@@ -1,11 +1,13 @@
-"""How far should rare classes be filled up, where they are as rare in use as in training?
+"""What helps where rare classes are as rare in use as in training?
 
 Run from the project's root, with ``$SKTSGAN_DATA`` naming the folder that holds ``mitdb/``:
 
-    python examples/benchmarks/shares.py     # an hour
+    python examples/benchmarks/shares.py     # half an hour
+    python examples/benchmarks/shares.py --seeds 3 4 5 --results docs/benchmark/shares-confirmed.csv
 
-Rare classes are filled up to a share of the most frequent one, by SMOTE and by the default sampler.
-Test rows are weighted, so that macro-F1 is that of a test with the classes' shares in training.
+Rare classes are filled up to a tenth of the most frequent one; or all of it, and the scores of a
+classifier are multiplied by the classes' shares in training, to a power. Test rows are weighted, so
+that macro-F1 is that of a test with these shares.
 """
 
 import argparse
@@ -19,36 +21,37 @@ import torch
 from ablation import Reused
 from augmentation import TASKS
 from augmentation_report import FIGURES, FOUR, as_pairs, mean_of_four
-from imblearn.over_sampling import SMOTE
 from joblib import Parallel, delayed
 from sklearn.metrics import balanced_accuracy_score, f1_score
 
 from sktsgan import StaGANSampler
 
-LEVELS = [0.1, 0.3, 1.0]
+RIVALS = ("SMOTE", "RandomOverSampler, shrinkage 0.3")
+# 1 would be right for classifiers whose scores are probabilities.
+POWERS = (0, 0.25, 0.5)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    tasks = ["few, 20", "few, 200", "scarce", "Kaggle-like"]
+    tasks = ["few, 20", "few, 200", "scarce", "Kaggle-like", "inter-patient"]
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=tasks)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--folder", type=Path, default=Path("docs/benchmark"))
+    parser.add_argument("--results", type=Path, default=Path("docs/benchmark/shares.csv"))
     args = parser.parse_args()
     cells = [(task, seed) for task in args.tasks for seed in args.seeds]
     parts = Parallel(n_jobs=2, verbose=10)(delayed(run)(*cell) for cell in cells)
     table = pd.DataFrame([row for rows in parts for row in rows])
     wide = tabulate(table)[args.tasks]
-    args.folder.mkdir(parents=True, exist_ok=True)
-    wide.to_csv(args.folder / "shares.csv")
+    args.results.parent.mkdir(parents=True, exist_ok=True)
+    wide.to_csv(args.results)
     print(wide.to_string())
 
 
 def tabulate(table):
     """Give each task a column: the mean of the four classifiers."""
-    pairs = as_pairs(mean_of_four(table, ["sampler", "filled up to", "task"]))
+    pairs = as_pairs(mean_of_four(table, ["sampler", "filled up to", "power", "task"]))
     rows = pairs.index.droplevel("task").unique()
-    return pairs.unstack().loc[rows]  # sort=False mixes up rows of two levels in pandas 3.0
+    return pairs.unstack().loc[rows]  # sort=False mixes up rows of several levels in pandas 3.0
 
 
 def run(task, seed):
@@ -58,13 +61,13 @@ def run(task, seed):
     split = TASKS[task](seed)
     trained = StaGANSampler(random_state=seed).fit(split.X_train, split.y_train)
     rows = judge_all(split, split.X_train, split.y_train, seed, ("none", "not"))
-    for level in LEVELS:
-        strategy = fill_up(split.y_train, level)
-        smote = SMOTE(sampling_strategy=strategy, random_state=seed)
-        stagan = Reused(sampling_strategy=strategy, random_state=seed).take(trained)
-        for name, sampler in (("SMOTE", smote), (rivals.STAGAN, stagan)):
+    for level, powers in ((0.1, POWERS[:1]), (1.0, POWERS)):
+        params = {"sampling_strategy": fill_up(split.y_train, level), "random_state": seed}
+        samplers = {name: rivals.IMBALANCED_LEARN[name][0](**params) for name in RIVALS}
+        samplers[rivals.STAGAN] = Reused(**params).take(trained)
+        for name, sampler in samplers.items():
             X, y = sampler.fit_resample(split.X_train, split.y_train)
-            rows += judge_all(split, X, y, seed, (name, f"{level:.0%}"))
+            rows += judge_all(split, X, y, seed, (name, f"{level:.0%}"), powers)
     return [{"task": task} | row for row in rows]
 
 
@@ -75,23 +78,29 @@ def fill_up(y, level):
     return dict(zip(classes.tolist(), wanted.tolist(), strict=True))
 
 
-def judge_all(split, X, y, seed, names):
+def judge_all(split, X, y, seed, names, powers=POWERS[:1]):
     models = rivals.classifiers("none", len(y), split, seed)
-    keys = ("sampler", "filled up to", "classifier")
-    return [
-        dict(zip(keys, (*names, classifier), strict=True))
-        | judge(models[classifier].fit(X, _places(y)).predict(split.X_test), split)
-        for classifier in FOUR
-    ]
+    keys = ("sampler", "filled up to", "classifier", "power")
+    rows = []
+    for classifier in FOUR:
+        scores = models[classifier].fit(X, _places(y)).predict_proba(split.X_test)
+        for power in powers:
+            predicted = (scores * _shares(split.y_train) ** power).argmax(axis=1)
+            row = dict(zip(keys, (*names, classifier, power), strict=True))
+            rows.append(row | judge(predicted, split))
+    return rows
 
 
 def judge(predicted, split):
     """Measure predictions, macro-F1 with the shares that classes have in training."""
     expected = _places(split.y_test)
-    shares = [np.bincount(_places(y)) / len(y) for y in (split.y_train, split.y_test)]
-    weights = (shares[0] / shares[1])[expected]
+    weights = (_shares(split.y_train) / _shares(split.y_test))[expected]
     macro_f1 = f1_score(expected, predicted, average="macro", sample_weight=weights)
     return dict(zip(FIGURES, (macro_f1, balanced_accuracy_score(expected, predicted)), strict=True))
+
+
+def _shares(y):
+    return np.bincount(_places(y)) / len(y)
 
 
 def _places(y):
