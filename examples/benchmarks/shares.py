@@ -59,12 +59,13 @@ def run(task, seed):
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)  # cells run side by side
     split = TASKS[task](seed)
-    trained = StaGANSampler(random_state=seed).fit(split.X_train, split.y_train)
+    leads = {"n_channels": split.n_channels}
+    trained = StaGANSampler(random_state=seed, **leads).fit(split.X_train, split.y_train)
     rows = judge_all(split, split.X_train, split.y_train, seed, ("none", "not"))
     for level, powers in ((0.1, POWERS[:1]), (1.0, POWERS)):
         params = {"sampling_strategy": fill_up(split.y_train, level), "random_state": seed}
         samplers = {name: rivals.IMBALANCED_LEARN[name][0](**params) for name in RIVALS}
-        samplers[rivals.STAGAN] = Reused(**params).take(trained)
+        samplers[rivals.STAGAN] = Reused(**params, **leads).take(trained)
         for name, sampler in samplers.items():
             X, y = sampler.fit_resample(split.X_train, split.y_train)
             rows += judge_all(split, X, y, seed, (name, f"{level:.0%}"), powers)
