@@ -162,7 +162,8 @@ def test_rare_classes_are_filled_up():
 
 
 def test_shares_are_told_apart():
-    names = [("none", "", 0), (rivals.STAGAN, "10%", 0), ("SMOTE", "10%", 0), ("SMOTE", "10%", 0.5)]
+    balanced = [("SMOTE", "100%", power) for power in shares.POWERS]
+    names = [("none", "", 0), ("SMOTE", "10%", 0), (rivals.STAGAN, "10%", 0), *balanced]
     keys = ("sampler", "filled up to", "power")
     rows = [
         {"task": task, "classifier": "CNN"}
@@ -174,7 +175,7 @@ def test_shares_are_told_apart():
     table = shares.tabulate(pd.DataFrame(rows))
     assert table.index.tolist() == names
     assert table["few, 20"].tolist() == [
-        f"{i / 10 + 0.01:.3f} / {i / 10 + 0.01:.3f}" for i in range(4)
+        f"{i / 10 + 0.01:.3f} / {i / 10 + 0.01:.3f}" for i in range(len(names))
     ]
 
 
