@@ -2,12 +2,13 @@
 
 Run from the project's root, with ``$SKTSGAN_DATA`` naming the folder that holds ``mitdb/``:
 
-    python examples/benchmarks/shares.py     # half an hour
+    python examples/benchmarks/shares.py     # 40 minutes
     python examples/benchmarks/shares.py --seeds 3 4 5 --results docs/benchmark/shares-confirmed.csv
 
 Rare classes are filled up to a tenth of the most frequent one; or all of it, and the scores of a
-classifier are multiplied by the classes' shares in training, to a power. Test rows are weighted, so
-that macro-F1 is that of a test with these shares.
+classifier are multiplied by the classes' shares in training, to a power; or not at all, and the
+scores are multiplied by a negative one. Test rows are weighted, so that macro-F1 is that of a test
+with these shares.
 """
 
 import argparse
@@ -18,7 +19,7 @@ import numpy as np
 import pandas as pd
 import rivals
 import torch
-from ablation import Reused
+from ablation import AFTER_TRAINING, ALONE, Reused
 from augmentation import TASKS
 from augmentation_report import FIGURES, FOUR, as_pairs, mean_of_four
 from joblib import Parallel, delayed
@@ -61,11 +62,14 @@ def run(task, seed):
     split = TASKS[task](seed)
     leads = {"n_channels": split.n_channels}
     trained = StaGANSampler(random_state=seed, **leads).fit(split.X_train, split.y_train)
-    rows = judge_all(split, split.X_train, split.y_train, seed, ("none", "not"))
+    raised = [-power for power in POWERS]
+    rows = judge_all(split, split.X_train, split.y_train, seed, ("none", "not"), raised)
     for level, powers in ((0.1, POWERS[:1]), (1.0, POWERS)):
         params = {"sampling_strategy": fill_up(split.y_train, level), "random_state": seed}
         samplers = {name: rivals.IMBALANCED_LEARN[name][0](**params) for name in RIVALS}
-        samplers[rivals.STAGAN] = Reused(**params, **leads).take(trained)
+        for name, part in ((rivals.STAGAN, "default"), (ALONE, ALONE)):
+            reused = Reused(**params, **leads, **AFTER_TRAINING[part])
+            samplers[name] = reused.take(trained)
         for name, sampler in samplers.items():
             X, y = sampler.fit_resample(split.X_train, split.y_train)
             rows += judge_all(split, X, y, seed, (name, f"{level:.0%}"), powers)
