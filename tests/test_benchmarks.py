@@ -141,9 +141,7 @@ class Fixed:
         return np.column_stack([1 - self.scores, self.scores])
 
 
-@pytest.mark.parametrize(
-    ("power", "threshold"), [(-0.5, 0.25), (0, 0.5), (0.5, 0.75), (1, 0.9)]
-)
+@pytest.mark.parametrize(("power", "threshold"), [(-0.5, 0.25), (0, 0.5), (0.5, 0.75), (1, 0.9)])
 def test_scores_are_multiplied_by_shares(split, monkeypatch, power, threshold):
     scores = np.linspace(0.01, 0.99, 40)
     models = dict.fromkeys(augmentation_report.FOUR, Fixed(scores))
