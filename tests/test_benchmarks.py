@@ -161,7 +161,7 @@ def test_rare_classes_are_filled_up():
     assert shares.fill_up(y, 0.2) == {"N": 100, "S": 30, "V": 20}
 
 
-def test_shares_are_told_apart():
+def test_shares_are_told_apart(tmp_path):
     balanced = [("SMOTE", "100%", power) for power in shares.POWERS]
     names = [("none", "", 0), ("SMOTE", "10%", 0), (rivals.STAGAN, "10%", 0), *balanced]
     keys = ("sampler", "filled up to", "power")
@@ -177,6 +177,8 @@ def test_shares_are_told_apart():
     assert table["few, 20"].tolist() == [
         f"{i / 10 + 0.01:.3f} / {i / 10 + 0.01:.3f}" for i in range(len(names))
     ]
+    shares.draw(table, tmp_path / "shares.png")
+    assert (tmp_path / "shares.png").stat().st_size > 10_000
 
 
 @pytest.mark.parametrize("seed", [0, 5])

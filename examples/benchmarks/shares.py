@@ -15,6 +15,7 @@ import argparse
 import warnings
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import rivals
@@ -46,6 +47,7 @@ def main():
     args.results.parent.mkdir(parents=True, exist_ok=True)
     wide.to_csv(args.results)
     print(wide.to_string())
+    draw(wide, args.results.with_suffix(".png"))
 
 
 def tabulate(table):
@@ -53,6 +55,32 @@ def tabulate(table):
     pairs = as_pairs(mean_of_four(table, ["sampler", "filled up to", "power", "task"]))
     rows = pairs.index.droplevel("task").unique()
     return pairs.unstack().loc[rows]  # sort=False mixes up rows of several levels in pandas 3.0
+
+
+def draw(wide, path):
+    """Draw the table: a line through the powers of one way, from 0, which is filled."""
+    rows = -(-(wide.shape[1] + 1) // 3)  # the last panel is the legend's
+    figure, axes = plt.subplots(rows, 3, figsize=(9, 2.8 * rows), layout="constrained")
+    colors = {name: f"C{i}" for i, name in enumerate(wide.index.unique("sampler"))}
+    for ax, task in zip(axes.flat, wide, strict=False):
+        pairs = wide[task].str.split(" / ", expand=True).astype(float)
+        for (name, level), points in pairs.groupby(level=[0, 1], sort=False):
+            marker = "s" if level == "10%" else "o"
+            style = {"color": colors[name], "marker": marker}
+            macro_f1, balanced = points[0], points[1]
+            ax.plot(balanced, macro_f1, **style, mfc="white")
+            label = None if level == "10%" else name
+            ax.plot(balanced.iloc[0], macro_f1.iloc[0], **style, label=label)
+        ax.set_title(task, fontsize="medium")
+        ax.grid(alpha=0.3)
+    for ax in axes.flat[wide.shape[1] :]:
+        ax.axis("off")
+    named = axes.flat[0].get_legend_handles_labels()
+    axes.flat[-1].legend(*named, loc="center", fontsize="small")
+    figure.supxlabel("balanced accuracy", fontsize="medium")
+    figure.supylabel("macro-F1 at the shares of training", fontsize="medium")
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
 
 
 def run(task, seed):
