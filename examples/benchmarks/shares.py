@@ -2,7 +2,7 @@
 
 Run from the project's root, with ``$SKTSGAN_DATA`` naming the folder that holds ``mitdb/``:
 
-    python examples/benchmarks/shares.py     # 40 minutes
+    python examples/benchmarks/shares.py     # half an hour
     python examples/benchmarks/shares.py --seeds 3 4 5 --results docs/benchmark/shares-confirmed.csv
 
 Rare classes are filled up to a tenth of the most frequent one; or all of it, and the scores of a
