@@ -122,7 +122,8 @@ def test_macro_f1_at_other_shares():
 def test_macro_f1_where_rare_beats_stay_rare(split):
     y_train, y_test = np.repeat(["N", "V"], [90, 10]), np.repeat(["N", "V"], [30, 10])
     predicted = np.arange(40) % 7 < 2
-    figures = shares.judge(predicted.astype(int), split._replace(y_train=y_train, y_test=y_test))
+    split = split._replace(y_train=y_train, y_test=y_test)
+    figures = shares.judge(predicted.astype(int), split, in_use=np.array([0.9, 0.1]))
     again = np.repeat(np.arange(40), np.where(y_test == "N", 3, 1))  # nine N to one V
     expected = f1_score(y_test[again] == "V", predicted[again], average="macro")
     assert figures["macro F1"] == pytest.approx(expected)
@@ -149,10 +150,15 @@ def test_scores_are_multiplied_by_shares(split, monkeypatch, power, threshold):
     y_test = np.repeat(["N", "V"], [20, 20])
     split = split._replace(y_train=np.repeat(["N", "V"], [90, 10]), y_test=y_test)
     balanced = np.repeat(["N", "V"], [90, 90])
-    rows = shares.judge_all(split, balanced[:, None], balanced, 0, ("SMOTE", "100%"), (power,))
+    at_test = np.array([0.5, 0.5])
+    rows = shares.judge_all(
+        split, 0, at_test, balanced[:, None], balanced, ("SMOTE", "100%"), (power,)
+    )
     found = scores > threshold
     expected = balanced_accuracy_score(y_test == "V", found)
     assert [row["balanced accuracy"] for row in rows] == pytest.approx([expected] * 4)
+    expected = f1_score(y_test == "V", found, average="macro")
+    assert [row["macro F1"] for row in rows] == pytest.approx([expected] * 4)
     assert rows[0]["power"] == power
 
 
@@ -177,7 +183,7 @@ def test_shares_are_told_apart(tmp_path):
     assert table["few, 20"].tolist() == [
         f"{i / 10 + 0.01:.3f} / {i / 10 + 0.01:.3f}" for i in range(len(names))
     ]
-    shares.draw(table, tmp_path / "shares.png")
+    shares.draw(table, tmp_path / "shares.png", "macro-F1")
     assert (tmp_path / "shares.png").stat().st_size > 10_000
 
 

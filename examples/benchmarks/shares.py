@@ -1,18 +1,21 @@
-"""What helps where rare classes are as rare in use as in training?
+"""What do new rows bring beside scores that are moved, and what helps where rare beats stay rare?
 
 Run from the project's root, with ``$SKTSGAN_DATA`` naming the folder that holds ``mitdb/``:
 
     python examples/benchmarks/shares.py     # half an hour
     python examples/benchmarks/shares.py --seeds 3 4 5 --results docs/benchmark/shares-confirmed.csv
+    python examples/benchmarks/shares.py --seeds 3 4 5 --results docs/benchmark/shares-at-test.csv \
+        --at test --tasks scarce "two leads" "few, 20" "few, 200"
 
 Rare classes are filled up to a tenth of the most frequent one; or all of it, and the scores of a
 classifier are multiplied by the classes' shares in training, to a power; or not at all, and the
 scores are multiplied by a negative one. Test rows are weighted, so that macro-F1 is that of a test
-with these shares.
+with the shares of training; ``--at test`` leaves it at the test's own.
 """
 
 import argparse
 import warnings
+from functools import partial
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -31,6 +34,7 @@ from sktsgan import StaGANSampler
 RIVALS = ("SMOTE", "RandomOverSampler, shrinkage 0.3")
 # 1 would be right for classifiers whose scores are probabilities.
 POWERS = (0, 0.25, 0.5)
+WITHOUT_RESAMPLING = (0, -0.25, -0.5, -0.75)
 
 
 def main():
@@ -38,16 +42,17 @@ def main():
     tasks = ["few, 20", "few, 200", "scarce", "Kaggle-like", "inter-patient"]
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=tasks)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--at", choices=["training", "test"], default="training")
     parser.add_argument("--results", type=Path, default=Path("docs/benchmark/shares.csv"))
     args = parser.parse_args()
-    cells = [(task, seed) for task in args.tasks for seed in args.seeds]
+    cells = [(task, seed, args.at) for task in args.tasks for seed in args.seeds]
     parts = Parallel(n_jobs=2, verbose=10)(delayed(run)(*cell) for cell in cells)
     table = pd.DataFrame([row for rows in parts for row in rows])
     wide = tabulate(table)[args.tasks]
     args.results.parent.mkdir(parents=True, exist_ok=True)
     wide.to_csv(args.results)
     print(wide.to_string())
-    draw(wide, args.results.with_suffix(".png"))
+    draw(wide, args.results.with_suffix(".png"), f"macro-F1 at the shares of {args.at}")
 
 
 def tabulate(table):
@@ -57,7 +62,7 @@ def tabulate(table):
     return pairs.unstack().loc[rows]  # sort=False mixes up rows of several levels in pandas 3.0
 
 
-def draw(wide, path):
+def draw(wide, path, title):
     """Draw the table: a line through the powers of one way, from 0, which is filled."""
     rows = -(-(wide.shape[1] + 1) // 3)  # the last panel is the legend's
     figure, axes = plt.subplots(rows, 3, figsize=(9, 2.8 * rows), layout="constrained")
@@ -78,20 +83,22 @@ def draw(wide, path):
     named = axes.flat[0].get_legend_handles_labels()
     axes.flat[-1].legend(*named, loc="center", fontsize="small")
     figure.supxlabel("balanced accuracy", fontsize="medium")
-    figure.supylabel("macro-F1 at the shares of training", fontsize="medium")
+    figure.supylabel(title, fontsize="medium")
     figure.savefig(path, dpi=110)
     plt.close(figure)
 
 
-def run(task, seed):
+def run(task, seed, at):
     """Balance one training set in all ways, and judge all classifiers."""
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)  # cells run side by side
     split = TASKS[task](seed)
     leads = {"n_channels": split.n_channels}
     trained = StaGANSampler(random_state=seed, **leads).fit(split.X_train, split.y_train)
-    raised = [-power for power in POWERS]
-    rows = judge_all(split, split.X_train, split.y_train, seed, ("none", "not"), raised)
+    judged = partial(
+        judge_all, split, seed, _shares(split.y_train if at == "training" else split.y_test)
+    )
+    rows = judged(split.X_train, split.y_train, ("none", "not"), WITHOUT_RESAMPLING)
     for level, powers in ((0.1, POWERS[:1]), (1.0, POWERS)):
         params = {"sampling_strategy": fill_up(split.y_train, level), "random_state": seed}
         samplers = {name: rivals.IMBALANCED_LEARN[name][0](**params) for name in RIVALS}
@@ -100,7 +107,7 @@ def run(task, seed):
             samplers[name] = reused.take(trained)
         for name, sampler in samplers.items():
             X, y = sampler.fit_resample(split.X_train, split.y_train)
-            rows += judge_all(split, X, y, seed, (name, f"{level:.0%}"), powers)
+            rows += judged(X, y, (name, f"{level:.0%}"), powers)
     return [{"task": task} | row for row in rows]
 
 
@@ -111,7 +118,7 @@ def fill_up(y, level):
     return dict(zip(classes.tolist(), wanted.tolist(), strict=True))
 
 
-def judge_all(split, X, y, seed, names, powers=POWERS[:1]):
+def judge_all(split, seed, in_use, X, y, names, powers):
     models = rivals.classifiers("none", len(y), split, seed)
     keys = ("sampler", "filled up to", "classifier", "power")
     rows = []
@@ -120,14 +127,14 @@ def judge_all(split, X, y, seed, names, powers=POWERS[:1]):
         for power in powers:
             predicted = (scores * _shares(split.y_train) ** power).argmax(axis=1)
             row = dict(zip(keys, (*names, classifier, power), strict=True))
-            rows.append(row | judge(predicted, split))
+            rows.append(row | judge(predicted, split, in_use))
     return rows
 
 
-def judge(predicted, split):
-    """Measure predictions, macro-F1 with the shares that classes have in training."""
+def judge(predicted, split, in_use):
+    """Measure predictions, macro-F1 with the shares that classes have in use."""
     expected = _places(split.y_test)
-    weights = (_shares(split.y_train) / _shares(split.y_test))[expected]
+    weights = (in_use / _shares(split.y_test))[expected]
     macro_f1 = f1_score(expected, predicted, average="macro", sample_weight=weights)
     return dict(zip(FIGURES, (macro_f1, balanced_accuracy_score(expected, predicted)), strict=True))
 
