@@ -6,11 +6,14 @@ Run from the project's root, with ``$SKTSGAN_DATA`` naming the folder that holds
     python examples/benchmarks/shares.py --seeds 3 4 5 --results docs/benchmark/shares-confirmed.csv
     python examples/benchmarks/shares.py --seeds 3 4 5 --results docs/benchmark/shares-at-test.csv \
         --at test --tasks scarce "two leads" "few, 20" "few, 200"
+    python examples/benchmarks/shares.py --seeds 0 1 2 3 4 --results elsewhere.csv \
+        --at test --tasks "scarce x2" "scarce x4"
 
 Rare classes are filled up to a tenth of the most frequent one; or all of it, and the scores of a
 classifier are multiplied by the classes' shares in training, to a power; or not at all, and the
 scores are multiplied by a negative one. Test rows are weighted, so that macro-F1 is that of a test
-with the shares of training; ``--at test`` leaves it at the test's own.
+with the shares of training; ``--at test`` leaves it at the test's own. Multiples of *scarce* are
+tasks without resampling.
 """
 
 import argparse
@@ -24,7 +27,7 @@ import pandas as pd
 import rivals
 import torch
 from ablation import AFTER_TRAINING, ALONE, Reused
-from augmentation import TASKS
+from augmentation import MULTIPLES, TASKS
 from augmentation_report import FIGURES, FOUR, as_pairs, mean_of_four
 from joblib import Parallel, delayed
 from sklearn.metrics import balanced_accuracy_score, f1_score
@@ -40,7 +43,7 @@ WITHOUT_RESAMPLING = (0, -0.25, -0.5, -0.75)
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     tasks = ["few, 20", "few, 200", "scarce", "Kaggle-like", "inter-patient"]
-    parser.add_argument("--tasks", nargs="+", choices=TASKS, default=tasks)
+    parser.add_argument("--tasks", nargs="+", choices=[*TASKS, *MULTIPLES], default=tasks)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--at", choices=["training", "test"], default="training")
     parser.add_argument("--results", type=Path, default=Path("docs/benchmark/shares.csv"))
@@ -92,13 +95,19 @@ def run(task, seed, at):
     """Balance one training set in all ways, and judge all classifiers."""
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)  # cells run side by side
-    split = TASKS[task](seed)
+    split = {**TASKS, **MULTIPLES}[task](seed)
+    in_use = _shares(split.y_train if at == "training" else split.y_test)
+    judged = partial(judge_all, split, seed, in_use)
+    rows = judged(split.X_train, split.y_train, ("none", "not"), WITHOUT_RESAMPLING)
+    if task in TASKS:
+        rows += balance_and_judge(split, seed, judged)
+    return [{"task": task} | row for row in rows]
+
+
+def balance_and_judge(split, seed, judged):
     leads = {"n_channels": split.n_channels}
     trained = StaGANSampler(random_state=seed, **leads).fit(split.X_train, split.y_train)
-    judged = partial(
-        judge_all, split, seed, _shares(split.y_train if at == "training" else split.y_test)
-    )
-    rows = judged(split.X_train, split.y_train, ("none", "not"), WITHOUT_RESAMPLING)
+    rows = []
     for level, powers in ((0.1, POWERS[:1]), (1.0, POWERS)):
         params = {"sampling_strategy": fill_up(split.y_train, level), "random_state": seed}
         samplers = {name: rivals.IMBALANCED_LEARN[name][0](**params) for name in RIVALS}
@@ -108,7 +117,7 @@ def run(task, seed, at):
         for name, sampler in samplers.items():
             X, y = sampler.fit_resample(split.X_train, split.y_train)
             rows += judged(X, y, (name, f"{level:.0%}"), powers)
-    return [{"task": task} | row for row in rows]
+    return rows
 
 
 def fill_up(y, level):
