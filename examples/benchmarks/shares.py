@@ -7,7 +7,7 @@ Run from the project's root, with ``$SKTSGAN_DATA`` naming the folder that holds
     python examples/benchmarks/shares.py --seeds 3 4 5 --results docs/benchmark/shares-at-test.csv \
         --at test --tasks scarce "two leads" "few, 20" "few, 200"
     python examples/benchmarks/shares.py --seeds 0 1 2 3 4 --results elsewhere.csv \
-        --at test --tasks "scarce x2" "scarce x4"
+        --at test --tasks scarce "scarce x2" "scarce x4"
 
 Rare classes are filled up to a tenth of the most frequent one; or all of it, and the scores of a
 classifier are multiplied by the classes' shares in training, to a power; or not at all, and the
