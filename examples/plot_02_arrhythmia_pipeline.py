@@ -99,8 +99,13 @@ for name, pipeline in pipelines.items():
 # Without resampling, a negative power does the opposite, and costs no training at all: compare with
 # that, too.
 
-for name, power in (("StaGANSampler", 0.25), ("StaGANSampler", 0.5), ("no resampling", -0.25)):
-    report(f"{name}, shares^{power}", scores[name] * (counts / len(y)) ** power)
+shares = counts / len(y)
+for name, power in (
+    ("StaGANSampler", 0.25),
+    ("StaGANSampler", 0.5),
+    ("no resampling", -0.25),
+):
+    report(f"{name}, shares^{power}", scores[name] * shares**power)
 
 # %%
 # How good are the beats?
