@@ -75,12 +75,12 @@ def report(name, scores):
 
 
 print(f"{'':27} macro-F1   recall of", "     ".join(labels))
-scores = {}
+probabilities = {}
 for name, pipeline in pipelines.items():
-    scores[name] = cross_val_predict(
+    probabilities[name] = cross_val_predict(
         pipeline, X, y, groups=groups, cv=by_patient, method="predict_proba"
     )
-    report(name, scores[name])
+    report(name, probabilities[name])
 
 # %%
 # The recall of the rare classes is what resampling is for; look at what it costs in macro-F1. On
@@ -105,7 +105,7 @@ for name, power in (
     ("StaGANSampler", 0.5),
     ("no resampling", -0.25),
 ):
-    report(f"{name}, shares^{power}", scores[name] * shares**power)
+    report(f"{name}, shares^{power}", probabilities[name] * shares**power)
 
 # %%
 # How good are the beats?
@@ -121,10 +121,10 @@ from sklearn.model_selection import cross_val_score
 from sktsgan import MMDScorer
 from sktsgan.metrics import maximum_mean_discrepancy
 
-fits = cross_val_score(
+scores = cross_val_score(
     pipelines["StaGANSampler"], X, y, groups=groups, cv=by_patient, scoring=MMDScorer()
 )
-for score, (train, test) in zip(fits, by_patient.split(X, y, groups), strict=True):
+for score, (train, test) in zip(scores, by_patient.split(X, y, groups), strict=True):
     between = [
         maximum_mean_discrepancy(X[test][y[test] == label], X[train][y[train] == label])
         for label in labels

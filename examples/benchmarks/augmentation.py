@@ -54,6 +54,7 @@ TASKS = {
 }
 # How much would more real beats bring? The rivals on multiples of the rare beats.
 MULTIPLES = {f"scarce x{k}": partial(tasks.scarce, multiple=k) for k in (2, 4, 10)}
+ALL_TASKS = {**TASKS, **MULTIPLES}
 WITH_MULTIPLES = (
     "none",
     "RandomOverSampler",
@@ -66,7 +67,7 @@ WITH_MULTIPLES = (
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="scarce, seed 0, few samplers")
-    parser.add_argument("--tasks", nargs="+", choices=[*TASKS, *MULTIPLES], help="default: all")
+    parser.add_argument("--tasks", nargs="+", choices=ALL_TASKS, help="default: all")
     parser.add_argument("--seeds", type=int, nargs="+", help="default: 0 to 4 or 0 to 2")
     parser.add_argument("--samplers", nargs="+", choices=rivals.ALL, help="default: all")
     parser.add_argument("--results", type=Path, default=RESULTS, help="CSV file to append to")
@@ -90,9 +91,9 @@ def list_cells(args):
         columns = ["task", "seed", "sampler"]
         done = set(pd.read_csv(args.results)[columns].itertuples(index=False, name=None))
     cells = []
-    for task in args.tasks or [*TASKS, *MULTIPLES]:
+    for task in args.tasks or ALL_TASKS:
         for seed in args.seeds or SEEDS.get(task.split(" x")[0], range(3)):
-            split = {**TASKS, **MULTIPLES}[task](seed)
+            split = ALL_TASKS[task](seed)
             names = WITH_MULTIPLES
             if task in TASKS:
                 names = [*rivals.names_of_samplers(split), rivals.ORIGINAL_RECIPE]
@@ -142,7 +143,7 @@ def run_cells(cells, results, n_jobs):
 def run_cell(task, seed, name, seconds):
     """Balance one training set and train all classifiers on it."""
     torch.set_num_threads(1)  # cells run side by side
-    split = {**TASKS, **MULTIPLES}[task](seed)
+    split = ALL_TASKS[task](seed)
     cost = {"seconds": np.nan, "peak MB": np.nan}
     try:
         with Cost(cost):

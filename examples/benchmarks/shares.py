@@ -27,7 +27,7 @@ import pandas as pd
 import rivals
 import torch
 from ablation import AFTER_TRAINING, ALONE, Reused
-from augmentation import MULTIPLES, TASKS
+from augmentation import ALL_TASKS, TASKS
 from augmentation_report import FIGURES, FOUR, as_pairs, mean_of_four
 from joblib import Parallel, delayed
 from sklearn.metrics import balanced_accuracy_score, f1_score
@@ -43,7 +43,7 @@ WITHOUT_RESAMPLING = (0, -0.25, -0.5, -0.75)
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     tasks = ["few, 20", "few, 200", "scarce", "Kaggle-like", "inter-patient"]
-    parser.add_argument("--tasks", nargs="+", choices=[*TASKS, *MULTIPLES], default=tasks)
+    parser.add_argument("--tasks", nargs="+", choices=ALL_TASKS, default=tasks)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--at", choices=["training", "test"], default="training")
     parser.add_argument("--results", type=Path, default=Path("docs/benchmark/shares.csv"))
@@ -95,7 +95,7 @@ def run(task, seed, at):
     """Balance one training set in all ways, and judge all classifiers."""
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)  # cells run side by side
-    split = {**TASKS, **MULTIPLES}[task](seed)
+    split = ALL_TASKS[task](seed)
     in_use = _shares(split.y_train if at == "training" else split.y_test)
     judged = partial(judge_all, split, seed, in_use)
     rows = judged(split.X_train, split.y_train, ("none", "not"), WITHOUT_RESAMPLING)
@@ -129,12 +129,13 @@ def fill_up(y, level):
 
 def judge_all(split, seed, in_use, X, y, names, powers):
     models = rivals.classifiers("none", len(y), split, seed)
+    labels, shares = _places(y), _shares(split.y_train)
     keys = ("sampler", "filled up to", "classifier", "power")
     rows = []
     for classifier in FOUR:
-        scores = models[classifier].fit(X, _places(y)).predict_proba(split.X_test)
+        scores = models[classifier].fit(X, labels).predict_proba(split.X_test)
         for power in powers:
-            predicted = (scores * _shares(split.y_train) ** power).argmax(axis=1)
+            predicted = (scores * shares**power).argmax(axis=1)
             row = dict(zip(keys, (*names, classifier, power), strict=True))
             rows.append(row | judge(predicted, split, in_use))
     return rows
