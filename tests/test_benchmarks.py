@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.dummy import DummyClassifier
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score, f1_score
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "examples" / "benchmarks"))
@@ -84,13 +85,13 @@ def test_every_classifier_learns(split):
     models["CNN"].set_params(neuralnetclassifier__max_epochs=30)
     for name, model in models.items():
         if name != "MiniRocket":  # compiles for a minute
-            figures = augmentation.judge(model, split.X_train, split.y_train, split, tuned=False)
+            figures = augmentation.judge(model, split.X_train, split.y_train, split)
             assert figures["balanced accuracy"] > 0.6, name
 
 
 def test_figures(split):
     model = DummyClassifier(strategy="constant", constant=1)
-    figures = augmentation.judge(model, split.X_train, split.y_train, split, tuned=False)
+    figures = augmentation.judge(model, split.X_train, split.y_train, split)
     predicted = np.full(len(split.y_test), "V")
     assert figures["macro F1"] == pytest.approx(
         f1_score(split.y_test, predicted, average="macro"), abs=1e-5
@@ -98,6 +99,18 @@ def test_figures(split):
     assert figures["balanced accuracy"] == 0.5
     assert figures["recall"] == "N=0.000000 V=1.000000"
     assert figures["macro AUPRC"] == pytest.approx(0.5)  # each class's own share
+
+
+def test_moved_scores_are_lower_thresholds(split):
+    model = LogisticRegression()
+    figures = augmentation.judge(model, split.X_train, split.y_train, split, moved=True)
+    share = (split.y_train == "V").mean()
+    scores = model.fit(split.X_train, split.y_train).predict_proba(split.X_test)[:, 1]
+    lower = np.sqrt(share) / (np.sqrt(share) + np.sqrt(1 - share))
+    predicted = np.where(scores > lower, "V", "N")
+    assert np.any(predicted != np.where(scores > 0.5, "V", "N"))
+    expected = f1_score(split.y_test, predicted, average="macro")
+    assert figures["macro F1"] == pytest.approx(expected, abs=1e-5)
 
 
 def test_worth_is_read_off_the_rivals_line():

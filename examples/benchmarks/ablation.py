@@ -126,7 +126,7 @@ def run(task, seed, training, variants):
         sampler = Reused(random_state=seed, **(training | options)).take(trained)
         X, y = sampler.fit_resample(split.X_train, split.y_train)
         for classifier, model in classifiers(name, len(y), split, seed).items():
-            figures = judge(model, X, y, split, tuned=False)
+            figures = judge(model, X, y, split)
             rows.append(
                 {
                     "task": task,

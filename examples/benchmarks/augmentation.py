@@ -57,6 +57,7 @@ MULTIPLES = {f"scarce x{k}": partial(tasks.scarce, multiple=k) for k in (2, 4, 1
 ALL_TASKS = {**TASKS, **MULTIPLES}
 WITH_MULTIPLES = (
     "none",
+    rivals.MOVED,
     "RandomOverSampler",
     "RandomOverSampler, shrinkage 0.3",
     "SMOTE",
@@ -100,9 +101,7 @@ def list_cells(args):
             elif task != "scarce x2":  # hours of elastic distances
                 names = [name for name in names if name != "ESMOTE"]
             cells += [(task, seed, name) for name in names if name in (args.samplers or names)]
-    cells = [cell for cell in cells if cell not in done]
-    # the longest first, so that all jobs end together
-    return sorted(cells, key=lambda cell: cell[2] != rivals.STAGAN)
+    return [cell for cell in cells if cell not in done]
 
 
 def run_cells(cells, results, n_jobs):
@@ -117,10 +116,8 @@ def run_cells(cells, results, n_jobs):
                 f"{name} is given the seconds of {rivals.STAGAN}, which {results} must have for "
                 f"{task}, seed {seed}; run that first."
             )
-    # what is known to take longest first, so that all jobs end together
-    cells = sorted(
-        cells, key=lambda cell: -seconds[cell[:2]] if cell[2] == rivals.ORIGINAL_RECIPE else 0
-    )
+    # the longest first, so that all jobs end together
+    cells = sorted(cells, key=lambda cell: (cell[2] != rivals.STAGAN, -seconds.get(cell[:2], 0)))
     parallel = Parallel(n_jobs=n_jobs, return_as="generator_unordered")
     start = time.perf_counter()
     for i, rows in enumerate(
@@ -152,8 +149,11 @@ def run_cell(task, seed, name, seconds):
         row = {"task": task, "seed": seed, "sampler": name, "failed": str(error).splitlines()[0]}
         return pd.DataFrame([{column: row.get(column) for column in COLUMNS}])
     rows = []
-    for classifier, model in rivals.classifiers(name, len(y), split, seed).items():
-        figures = judge(model, X, y, split, tuned=name == "threshold tuning")
+    models = rivals.classifiers(name, len(y), split, seed)
+    if name == rivals.MOVED:
+        models.pop("MiniRocket", None)  # its ridge classifier has no probabilities
+    for classifier, model in models.items():
+        figures = judge(model, X, y, split, moved=name == rivals.MOVED, tuned=name == rivals.TUNED)
         rows.append(
             {"task": task, "seed": seed, "sampler": name, "classifier": classifier}
             | figures
@@ -181,14 +181,19 @@ COLUMNS = (
 )
 
 
-def judge(model, X, y, split, tuned):
-    """Train a classifier and measure it on the test rows."""
+def judge(model, X, y, split, moved=False, tuned=False):
+    """Train a classifier and measure it on the test rows.
+
+    Scores that are `moved` are divided by the root of the classes' shares in training.
+    """
     classes, labels = np.unique(y, return_inverse=True)
     expected = np.searchsorted(classes, split.y_test)
     if tuned:
         model = TunedThresholdClassifierCV(model, scoring="f1_macro", cv=3)
     model = clone(model).fit(X, labels)
     scores = _scores(model, split.X_test, len(classes))
+    if moved:
+        scores = scores / np.sqrt(np.bincount(labels) / len(labels))
     # what they predict without a threshold of their own, for the half of the time
     predicted = model.predict(split.X_test) if tuned else scores.argmax(axis=1)
     every = range(len(classes))

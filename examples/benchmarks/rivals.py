@@ -20,8 +20,9 @@ from torch import nn
 from sktsgan import StaGANSampler
 
 STAGAN, ORIGINAL_RECIPE = "StaGANSampler", "original StaGAN recipe"
+MOVED, TUNED = "moved scores", "threshold tuning"
 # These leave the rows alone; the classifiers do the balancing.
-UNCHANGED = ("none", "class weights", "threshold tuning")
+UNCHANGED = ("none", "class weights", MOVED, TUNED)
 # The class, and the name of its number of neighbours.
 IMBALANCED_LEARN = {
     "RandomOverSampler": (RandomOverSampler, None),
@@ -37,7 +38,7 @@ ALL = (*UNCHANGED, *IMBALANCED_LEARN, *AEON, STAGAN, ORIGINAL_RECIPE)
 
 def names_of_samplers(split):
     """Samplers for a split; thresholds are tuned where there are two classes."""
-    unchanged = UNCHANGED if len(np.unique(split.y_train)) == 2 else UNCHANGED[:2]
+    unchanged = UNCHANGED if len(np.unique(split.y_train)) == 2 else UNCHANGED[:3]
     return [*unchanged, *IMBALANCED_LEARN, *(AEON if _has_aeon() else ()), STAGAN]
 
 

@@ -161,7 +161,7 @@ def quality_worker(seed):
         return  # all processes have the same rows; the first judges them
     models = rivals.classifiers("StaGANSampler", len(y), split, seed)
     names = ("random forest", "logistic regression", "1-NN", "CNN")
-    figures = [judge(models[name], X, y, split, tuned=False) for name in names]
+    figures = [judge(models[name], X, y, split) for name in names]
     say(
         seconds=seconds,
         macro_f1=float(np.mean([figure["macro F1"] for figure in figures])),
