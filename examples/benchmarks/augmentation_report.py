@@ -17,7 +17,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from augmentation import RESULTS, TASKS, WITH_MULTIPLES
-from rivals import MOVED, ORIGINAL_RECIPE, STAGAN, TUNED
+from rivals import ALL, MOVED, ORIGINAL_RECIPE, STAGAN, TUNED
 from scipy.stats import studentized_range, wilcoxon
 
 FIGURES = ["macro F1", "balanced accuracy"]
@@ -94,7 +94,7 @@ def tabulate(table):
     mean = table[table["failed"].isna()].groupby(["sampler", "classifier"])[FIGURES].mean()
     four = mean[mean.index.get_level_values("classifier").isin(FOUR)]
     mean_of_four = four.groupby("sampler").mean()
-    pairs = as_pairs(mean).unstack()
+    pairs = as_pairs(mean).unstack().fillna("not run")
     pairs = pairs[[name for name in [*FOUR, "MiniRocket"] if name in pairs]]
     pairs.insert(0, "mean of four", as_pairs(mean_of_four))
     pairs = pairs.loc[mean_of_four.sort_values("macro F1", ascending=False).index]
@@ -143,6 +143,7 @@ def overview(table, figures=FIGURES):
     for cell in failed.itertuples(index=False):
         was_given = not cell.failed.startswith(NOT_GIVEN)
         pairs.loc[cell.sampler, cell.task] = "failed" if was_given else "not run"
+    pairs = pairs.loc[[name for name in ALL if name in pairs.index]]
     return pairs[[task for task in TASKS if task in pairs]].fillna("not run")
 
 
@@ -205,7 +206,7 @@ def compare(table):
     table = table[table["task"].isin(TASKS) & table["failed"].isna()]
     wide = mean_of_four(table, ["task", "seed", "sampler"]).unstack()
     rows = {}
-    for rival in wide[FIGURES[0]].columns.drop(STAGAN):
+    for rival in (name for name in ALL if name in wide[FIGURES[0]] and name != STAGAN):
         row = rows.setdefault(rival, {})
         for figure in FIGURES:
             pair = wide[figure][[STAGAN, rival]].dropna()
