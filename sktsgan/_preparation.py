@@ -92,12 +92,15 @@ class Preparation:
         if self.measure is not None:
             start, size = self.measure(signals, ~padding)
             moved = signals - start
-            if self.scaled:  # divided first, so that a range of 1 ends in 1 to the last digit
-                np.divide(moved, size, out=moved, where=size > 0)
-                moved *= np.where(size > 0, self.size, 1.0)
+            flat = np.zeros_like(size, dtype=bool)
+            if self.scaled:
+                flat = size <= _TOLERANCE * self.size  # what varies there is rounding
+                # divided first, so that a range of 1 ends in 1 to the last digit
+                np.divide(moved, size, out=moved, where=~flat)
+                moved *= self.size
             dead = np.isnan(self.start)  # such a channel holds its own number in each row
             own = _moments(signals, ~padding, axis=2)[0] if dead.any() else start
-            signals = np.where(dead, own, self.start + moved)
+            signals = np.where(dead, own, np.where(flat, signals, self.start + moved))
         return signals if like is None else np.where(padding, self.signals[like], signals)
 
 
@@ -128,9 +131,11 @@ def _find_scale(signals, inside, labels):
     axes = (2,) if signals.shape[1] == 1 else (2, (1, 2))
     moved = (_range, _moments, partial(_moments, ddof=1))  # the last as pandas and torch have it
     divided = tuple(partial(_magnitude, order=order) for order in (np.inf, 2, 1))
+    everywhere = np.ones_like(inside)
     for both, ways in ((True, moved + divided), (False, moved)):
         for measure in (partial(way, axis=axis) for way in ways for axis in axes):
-            target = _agreed(*measure(signals, inside), labels, both)
+            counted = measure(signals, everywhere)[1] > 0
+            target = _agreed(*measure(signals, inside), counted, labels, both)
             if target:
                 return measure, target[0], target[1] if both else None
     return None, None, None
@@ -164,11 +169,12 @@ def _magnitude(signals, inside, axis, order):
     return np.zeros_like(size), np.where(spread > 0, size, 0.0)
 
 
-def _agreed(start, size, labels, both):
+def _agreed(start, size, counted, labels, both):
     """Return the usual numbers where nearly all rows have them, and most of each class.
 
-    Rows that do not vary have no size, and do not count. With `both`, rows are to have the usual
-    start and size, and else the start. Dead channels have no start and a size of 0.
+    Rows that do not vary are not `counted`; those that do, but not beside what looks like padding,
+    agree with none. With `both`, rows are to have the usual start and size, and else the start.
+    Dead channels have no start and a size of 0.
     """
     varied = size > 0
     live = varied.mean(axis=0) > _LIVE_SHARE
@@ -176,7 +182,7 @@ def _agreed(start, size, labels, both):
         live |= varied[labels == label].mean(axis=0) > _AGREEING_SHARE_OF_CLASS
     if not live.any():
         return None
-    varied &= live
+    varied, counted = varied & live, counted & live
     target = [
         np.where(live, np.nanmedian(np.where(varied | ~live, part, np.nan), axis=0), dead)
         for part, dead in ((start, np.nan), (size, 0.0))
@@ -187,7 +193,7 @@ def _agreed(start, size, labels, both):
     agrees = varied & (off <= _TOLERANCE * target[1])
 
     def _agree(rows, share):
-        return (agrees[rows].sum(axis=0) >= share * varied[rows].sum(axis=0)).all()
+        return (agrees[rows].sum(axis=0) >= share * counted[rows].sum(axis=0)).all()
 
     each = (_agree(labels == label, _AGREEING_SHARE_OF_CLASS) for label in np.unique(labels))
     return target if _agree(slice(None), _AGREEING_SHARE) and all(each) else None

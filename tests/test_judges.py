@@ -13,7 +13,7 @@ from imblearn.pipeline import Pipeline
 from scipy.spatial.distance import cdist, pdist
 from sklearn import config_context
 from sklearn.ensemble import RandomForestClassifier
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -620,6 +620,12 @@ def test_evaluate_sampler_in_a_pipeline(quick, beats):
     labels[0] = None
     with pytest.raises(ValueError, match="missing in row 0"):
         evaluate_sampler(sampler, frame, labels)
+
+
+def test_a_classifier_that_fails_says_so(rng):
+    X = rng.normal(size=(40, 4))
+    with pytest.raises(AttributeError, match="predict_proba"):
+        classifier_two_sample_score(X, X + 1, estimator=Ridge())
 
 
 def test_evaluate_sampler_bad_input(trained, beats):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import pdist
 from sklearn.metrics.pairwise import rbf_kernel
 
-from sktsgan.metrics import _mmd, maximum_mean_discrepancy
+from sktsgan.metrics import _mmd, maximum_mean_discrepancy, mmd_permutation_test
 from sktsgan.metrics._mmd import median_bandwidth
 
 
@@ -138,6 +138,8 @@ def test_bandwidth_of_degenerate_sets():
         (np.ones((3, 0, 5)), np.ones((3, 5)), {}, r"at least one time point. Got \(3, 0, 5\)"),
         (np.ones(4), np.ones((3, 4)), {}, r"'X_real' must be of shape .* Got \(4,\)"),
         (np.ones((3, 4)), np.ones((3, 4)), {"bandwidth": 0}, "'bandwidth' must be .* Got 0"),
+        (np.eye(4), np.eye(4), {"bandwidth": 1e-154}, "'bandwidth' must not be .* Got 1e-154"),
+        (np.eye(4), np.eye(4), {"bandwidth": 5e-324}, "'bandwidth' must not be .* Got 5e-324"),
         (
             torch.ones(3, 4) + 1j,
             np.ones((3, 4)),
@@ -156,6 +158,8 @@ def test_bandwidth_of_degenerate_sets():
 def test_bad_input(X, Y, options, message):
     with pytest.raises(ValueError, match=message):
         maximum_mean_discrepancy(X, Y, **options)
+    with pytest.raises(ValueError, match=message):
+        mmd_permutation_test(X, Y, **options)
 
 
 def test_value_and_error_of_blocks_against_numpy(rng):

@@ -9,6 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from imblearn.pipeline import Pipeline
 from PIL import Image
 from sklearn.dummy import DummyClassifier
@@ -74,6 +75,15 @@ def test_several_leads_and_an_empty_class():
     assert display.ax_[3, 1].texts[0].get_text() == "none"
     flat = SignalDisplay.from_arrays(X.reshape(40, -1), y, X, y, n_channels=2)
     assert flat.ax_.shape == (4, 2)
+
+
+@pytest.mark.parametrize("display", PAIRS)
+def test_tensors(display, beats):
+    X, y = beats
+    image, expected = io.BytesIO(), io.BytesIO()
+    display.from_arrays(torch.from_numpy(X), y, torch.from_numpy(X), y).figure_.savefig(image)
+    display.from_arrays(X, y, X, y).figure_.savefig(expected)
+    assert image.getvalue() == expected.getvalue()
 
 
 def test_embedding(beats):

@@ -257,6 +257,23 @@ def test_constant_rows_do_not_hide_a_scale(rng):
     assert (new.min(), new.max()) == (0, pytest.approx(1))
 
 
+@pytest.mark.parametrize("n_single", [8, 40])
+def test_signals_that_are_on_and_off_stay_so(rng, n_single):
+    """A single pulse is flat beside what looks like padding, but is no constant row."""
+    edges = [np.sort(rng.choice(np.arange(1, 15), 4, replace=False)) for _ in range(150)]
+    edges += [edge[[1, 2]] for edge in edges[:n_single]]
+    X = np.zeros((len(edges), 1, 64))
+    for row, edge in zip(X[:, 0], edges, strict=True):
+        for first, last in edge.reshape(-1, 2):
+            row[4 * first : 4 * last] = 1
+    preparation = prepared(X)
+    assert preparation.padded
+    every = np.arange(len(X))
+    np.testing.assert_array_equal(preparation.give(X, every), X)
+    nearly = X + 1e-7 * rng.normal(size=X.shape)
+    np.testing.assert_allclose(preparation.give(nearly, every), X, atol=1e-5)
+
+
 def _mean(X):
     return X.mean(axis=1)
 

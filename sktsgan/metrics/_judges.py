@@ -4,7 +4,6 @@ import numbers
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from sklearn.base import clone
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import get_scorer, pairwise_distances_chunked, roc_auc_score
@@ -17,10 +16,9 @@ from sklearn.utils import check_random_state
 from sktsgan._arrays import first_of_each
 from sktsgan._signals import check_whole
 from sktsgan.metrics._rows import (
-    as_tensor,
+    check_arrays,
     check_common_class,
     check_groups,
-    check_pair,
     check_row_labels,
 )
 
@@ -84,7 +82,7 @@ def density_coverage(X_real, X_synthetic, *, n_neighbors=5):
     >>> density_coverage(X_real, X_synthetic[:1].repeat(500, axis=0)).coverage < 0.1
     True
     """
-    X_real, X_synthetic = _check_pair(X_real, X_synthetic)
+    X_real, X_synthetic = check_arrays(X_real, X_synthetic)
     if not (isinstance(n_neighbors, numbers.Integral) and 1 <= n_neighbors < len(X_real)):
         raise ValueError(
             "'n_neighbors' must be a whole number of at least 1 and below the "
@@ -156,14 +154,15 @@ def classifier_two_sample_score(X_real, X_synthetic, *, estimator=None, cv=5, ra
     True
     """
     check_whole("cv", cv, 2)
-    X_real, X_synthetic = _check_pair(X_real, X_synthetic, min_rows=cv)
+    X_real, X_synthetic = check_arrays(X_real, X_synthetic, min_rows=cv)
     rng = check_random_state(random_state)
     if estimator is None:
         estimator = _forest(rng)
     folds = StratifiedKFold(cv, shuffle=True, random_state=rng.randint(2**31 - 1))
     X = np.concatenate([X_real, X_synthetic])
     y = np.arange(len(X)) >= len(X_real)
-    return float(cross_val_score(estimator, X, y, scoring="roc_auc", cv=folds).mean())
+    scores = cross_val_score(estimator, X, y, scoring="roc_auc", cv=folds, error_score="raise")
+    return float(scores.mean())
 
 
 def train_synthetic_test_real_score(
@@ -226,7 +225,7 @@ def train_synthetic_test_real_score(
     >>> train_synthetic_test_real_score(X[:200], y[:200], X[200:], y[200:]) > 0.9
     True
     """
-    X_real, X_synthetic = _check_pair(X_real, X_synthetic)
+    X_real, X_synthetic = check_arrays(X_real, X_synthetic)
     sides = [
         (X_synthetic, check_row_labels(y_synthetic, X_synthetic, ("X_synthetic", "y_synthetic"))),
         (X_real, check_row_labels(y_real, X_real, ("X_real", "y_real"))),
@@ -281,8 +280,8 @@ def memorization_ratio(X_real, X_synthetic, *, X_held_out, random_state=0):
     >>> memorization_ratio(X_real, X_real[:50], X_held_out=X_held_out)
     0.0
     """
-    X_real, X_synthetic = _check_pair(X_real, X_synthetic)
-    X_held_out, _ = _check_pair(X_held_out, X_synthetic, names=("X_held_out", "X_synthetic"))
+    X_real, X_synthetic = check_arrays(X_real, X_synthetic)
+    X_held_out, _ = check_arrays(X_held_out, X_synthetic, names=("X_held_out", "X_synthetic"))
     X_real, X_held_out = (X[first_of_each(X)] for X in (X_real, X_held_out))
     X_real, X_held_out, X_synthetic = centred(X_real, X_held_out, X_synthetic)
     rng = check_random_state(random_state)
@@ -421,17 +420,9 @@ def check_sides(X_members, X_non_members, X_synthetic, prefix=""):
         The same numbers.
     """
     names = [f"{prefix}{name}" for name in ("X_members", "X_non_members", "X_synthetic")]
-    X_members, X_synthetic = _check_pair(X_members, X_synthetic, names=(names[0], names[2]))
-    X_non_members, _ = _check_pair(X_non_members, X_synthetic, names=(names[1], names[2]))
+    X_members, X_synthetic = check_arrays(X_members, X_synthetic, names=(names[0], names[2]))
+    X_non_members, _ = check_arrays(X_non_members, X_synthetic, names=(names[1], names[2]))
     return X_members, X_non_members, X_synthetic
-
-
-def _check_pair(*sets, **kwargs):
-    """Check both sets and return them as numpy arrays, which scikit-learn takes."""
-    return [
-        as_tensor(X).cpu().numpy() if isinstance(X, torch.Tensor) else X
-        for X in check_pair(*sets, **kwargs)
-    ]
 
 
 def centred(*sets):

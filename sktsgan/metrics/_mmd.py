@@ -19,6 +19,8 @@ _N_ROWS, _N_COLUMNS = 1024, 512
 # Half the squared, scaled distance from the centre (some 45 bandwidths) beyond which float32 would
 # lose the differences between rows.
 _FAR = 256
+# The same where sums of two would no longer be finite.
+_FARTHEST = 1e300
 # Rows of the larger set up to which all pairs are taken by default.
 _MAX_EXACT = 20_000
 # Rows of a block of the cheaper estimator.
@@ -341,7 +343,13 @@ def _prepare(X, center, bandwidth, *, flip=False):
     norms = rows.square().sum(1, keepdim=True) / -2
     ones = torch.ones_like(norms)
     rows = torch.cat([rows, *([ones, norms] if flip else [norms, ones])], dim=1)
-    return rows if norms.min() < -_FAR else rows.float()
+    farthest = float(norms.min())
+    if not farthest > -_FARTHEST:
+        raise ValueError(
+            "'bandwidth' must not be so small that squares of rows over it are infinite. "
+            f"Got {bandwidth!r}, by default the median distance; leave out rows that are far off."
+        )
+    return rows if farthest < -_FAR else rows.float()
 
 
 def _exponents(rows, columns):

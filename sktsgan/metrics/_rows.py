@@ -54,6 +54,27 @@ def check_pair(X_real, X_synthetic, *, min_rows=1, names=("X_real", "X_synthetic
     return X_real, X_synthetic
 
 
+def check_arrays(X_real, X_synthetic, **kwargs):
+    """Return both sets of rows as numpy arrays, which scikit-learn and matplotlib take.
+
+    Parameters
+    ----------
+    X_real, X_synthetic : array-like
+        As in :func:`check_pair`, which checks them.
+    **kwargs : dict
+        Passed to it.
+
+    Returns
+    -------
+    list of two ndarray of shape (n, n_features)
+        The same numbers; those of a tensor in float64.
+    """
+    return [
+        as_tensor(X).cpu().numpy() if isinstance(X, torch.Tensor) else X
+        for X in check_pair(X_real, X_synthetic, **kwargs)
+    ]
+
+
 def check_rows(X, name, min_rows=1):
     """Return rows as 2-D, or say what is wrong with them.
 

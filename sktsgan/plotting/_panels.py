@@ -3,7 +3,12 @@
 import numpy as np
 
 from sktsgan._signals import check_whole
-from sktsgan.metrics._rows import as_sampled, check_common_class, check_pair, check_row_labels
+from sktsgan.metrics._rows import (
+    as_sampled,
+    check_arrays,
+    check_common_class,
+    check_row_labels,
+)
 
 # Okabe and Ito's blue and vermilion: told apart by the colour-blind. Of one lightness nearly, so
 # that marks and dashes tell them apart in grey.
@@ -74,7 +79,7 @@ def check_sets(X_real, y_real, X_synthetic, y_synthetic):
         missing, or they have no class in common.
     """
     shapes = np.shape(X_real), np.shape(X_synthetic)
-    pair = check_pair(X_real, X_synthetic)
+    pair = check_arrays(X_real, X_synthetic)
     X_real, X_synthetic = (X.reshape(shape) for X, shape in zip(pair, shapes, strict=True))
     y_real = check_row_labels(y_real, X_real, ("X_real", "y_real"))
     y_synthetic = check_row_labels(y_synthetic, X_synthetic, ("X_synthetic", "y_synthetic"))
