@@ -30,7 +30,7 @@ ONE_BLOCK = ["scarce", "two leads", *FEW]
 # MiniRocket is reported, and left out of the means: it needs a package that is not always there
 FOUR = ["random forest", "logistic regression", "1-NN", "CNN"]
 # For a table with a line for each record
-BY_RECORD = ["none", "class weights", "SMOTE", STAGAN]
+BY_RECORD = ["none", "class weights", MOVED, "SMOTE", STAGAN]
 # For a table with a line for each share of a class in the test
 BY_SHARE = ["none", "class weights", MOVED, TUNED, "SMOTE", STAGAN]
 # How the reasons begin for which a sampler was not given a task; others are failures
