@@ -121,6 +121,25 @@ def test_worth_is_read_off_the_rivals_line():
     assert reached([1, 2, 4], np.array([0.5, 0.6, 0.7]), 0.4) == 1
 
 
+def test_worth_by_table_and_picture(tmp_path):
+    figures = {"SMOTE": (0.5, 0.6), augmentation_report.STAGAN: (0.55, np.nan)}
+    rows = [
+        {"task": task, "seed": seed, "sampler": name, "classifier": "CNN"}
+        | dict.fromkeys(augmentation_report.FIGURES, value)
+        for name, values in figures.items()
+        for task, value in zip(("scarce", "scarce x2"), values, strict=True)
+        for seed in range(2)
+    ]
+    table = pd.DataFrame(rows).dropna()
+    alone = table.iloc[:1].assign(seed=2)  # a seed that not all multiples have
+    table = pd.concat([table, alone.assign(**dict.fromkeys(augmentation_report.FIGURES, 1.0))])
+    worth = augmentation_report.worth(table).loc["macro F1"]
+    assert worth.loc["SMOTE", ["x1", "x2", "ours at x1"]].tolist() == ["0.5000", "0.6000", "0.5500"]
+    assert (worth["worth"] == round(2**0.5, 2)).all()
+    augmentation_report.draw_worth(table, tmp_path / "worth.png")
+    assert (tmp_path / "worth.png").exists()
+
+
 def test_macro_f1_at_other_shares():
     y = np.repeat(["N", "V"], [4000, 1500])
     predicted = np.where(np.arange(5500) % 10 == 0, np.where(y == "N", "V", "N"), y)

@@ -75,6 +75,7 @@ def report(chosen, folder):
         draw_ranks(ranks, folder / f"{as_name('ranks ' + figure)}.png", figure)
         print(f"\n== {figure}: mean ranks\n{rank_blocks(ranks).round(2).to_string()}")
     write(worth(chosen), folder, "worth")
+    draw_worth(chosen, folder / "worth.png")
     write(costs(chosen), folder, "costs")
 
 
@@ -292,30 +293,61 @@ def draw_ranks(ranks, path, figure):
     plt.close(fig)
 
 
+def by_multiple(table):
+    """Mean figures by sampler and multiple of the real rare beats of *scarce*, on common seeds."""
+    table = table[table["task"].str.startswith("scarce")]
+    seeds = [set(part["seed"]) for _, part in table.groupby("task")]
+    table = table[table["seed"].isin(set.intersection(*seeds) if seeds else [])]
+    multiple = table["task"].str.extract(r" x(\d+)$")[0].fillna(1).astype(int)
+    mean = mean_of_four(table.assign(multiple=multiple), ["sampler", "multiple"])
+    return mean.unstack().sort_index(axis="columns")
+
+
 def worth(table):
     """At which multiple of the real rare beats the best rival reaches our mean figure."""
-    table = table[table["task"].str.startswith("scarce")]
-    if table.empty:
-        return table
-    seeds = set.intersection(*(set(part["seed"]) for _, part in table.groupby("task")))
-    table = table[table["seed"].isin(seeds)]
-    mean = mean_of_four(table, ["sampler", "task"])
+    mean = by_multiple(table)
     rows = {}
-    for figure in FIGURES:
-        values = mean[figure].unstack()
+    for figure in FIGURES if len(mean) else []:
+        values = mean[figure]
         lines = values.loc[[name for name in WITH_MULTIPLES if name in values.index]]
         lines.loc["best that adds rows"] = lines.drop(index=["none", MOVED], errors="ignore").max()
         lines.loc["best rival"] = lines.max()
-        multiples = sorted((int(task.split(" x")[1]) if " x" in task else 1) for task in values)
-        names = ["scarce" if k == 1 else f"scarce x{k}" for k in multiples]
-        own = values.loc[STAGAN, "scarce"]
-        for rival, line in lines[names].iterrows():
+        own = values.loc[STAGAN, 1]
+        for rival, line in lines.iterrows():
             cells = line.map("{:.4f}".format).where(line.notna(), "not run")
-            row = {f"x{k}": cell for k, cell in zip(multiples, cells, strict=True)}
+            row = {f"x{multiple}": cell for multiple, cell in cells.items()}
             row["ours at x1"] = f"{own:.4f}"
-            row["worth"] = _reached(multiples, line.to_numpy(), own)
+            row["worth"] = _reached(line.index, line.to_numpy(), own)
             rows[figure, rival] = row
     return pd.DataFrame(rows).T
+
+
+def draw_worth(table, path):
+    """Draw rivals on multiples of the real rare beats in the plane of both figures, and ours."""
+    mean = by_multiple(table)
+    if mean.empty:
+        return
+    mpl.use("Agg")
+    fig, ax = plt.subplots(figsize=(7, 4.6), layout="constrained")
+    markers = dict(zip(mean["macro F1"], "o^sD", strict=False))
+    for i, name in enumerate(name for name in WITH_MULTIPLES if name in mean.index):
+        points = mean.loc[name].unstack(level=0).dropna()
+        places = points["balanced accuracy"], points["macro F1"]
+        ax.plot(*places, color=f"C{i}", zorder=1, label=name)
+        for multiple, x, y in zip(points.index, *places, strict=True):
+            ax.scatter(x, y, color=f"C{i}", marker=markers[multiple], s=28)
+    for multiple, marker in markers.items():
+        label = "real rare beats as they are" if multiple == 1 else f"{multiple} times as many"
+        ax.scatter([], [], color="#4d4d4d", marker=marker, s=28, label=label)
+    own = mean.loc[STAGAN]
+    style = {"color": "black", "marker": "*", "s": 260, "zorder": 3}
+    ax.scatter(own["balanced accuracy", 1], own["macro F1", 1], **style, label=STAGAN)
+    ax.set_xlabel("balanced accuracy")
+    ax.set_ylabel("macro-F1")
+    ax.grid(alpha=0.3)
+    ax.legend(fontsize="small", loc="lower right")
+    fig.savefig(path, dpi=110)
+    plt.close(fig)
 
 
 def _reached(multiples, values, own):
