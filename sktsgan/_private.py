@@ -12,14 +12,11 @@ import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from sktsgan._extras import import_extra
-from sktsgan._net import AdversarialNet, ScaledRows
+from sktsgan._net import AdversarialNet
 from sktsgan._processes import Processes
-from sktsgan._signals import SignalScaler
 from sktsgan._threads import seeded
 from sktsgan.networks import MinibatchDiscrimination
 
-# The bounds, which are public, lie so many units of the scaled rows from their middle.
-_SPAN = 4.0
 # Words in the state of torch's generator on the CPU.
 _N_WORDS = 624
 # Losses in which each row's part depends on its own score.
@@ -121,25 +118,6 @@ def separable(loss):
     return loss if loss in _SEPARABLE else "bce"
 
 
-def scaler_of_bounds(bounds, n_channels):
-    """Scale by what is public instead of by the rows."""
-    low, high = bounds
-    shape = (n_channels, 1)
-    return SignalScaler(
-        np.full(shape, (low + high) / 2), np.full(shape, (high - low) / (2 * _SPAN))
-    )
-
-
-class BoundedRows(ScaledRows):
-    """Scaled rows, clipped to the public bounds, so that no row can make a gradient infinite."""
-
-    def _scaled(self, signals):
-        # clipped before they are float32, in which none may be too large: a row must not show
-        reach = _SPAN * self.scaler.scale
-        low, high = self.scaler.center - reach, self.scaler.center + reach
-        return super()._scaled(np.clip(signals, low, high)).clip(-_SPAN, _SPAN)
-
-
 def secret_generator(device, seed=None):
     """Build a generator that nobody can guess.
 
@@ -187,17 +165,42 @@ def check_rows_apart(discriminator, shape, n_classes):
     for module in discriminator.modules():
         if isinstance(module, (_BatchNorm, MinibatchDiscrimination)):
             _refuse(type(module).__name__)
-    before = copy.deepcopy(discriminator.state_dict())
+    before = _held_by(discriminator)
     _check_scores_apart(discriminator, shape, n_classes)
-    after = discriminator.state_dict()
-    if not all(torch.equal(value, after[name]) for name, value in before.items()):
-        _refuse("a buffer that follows the rows, which no noise protects")
+    first = _held_by(discriminator)  # what does not depend on rows may have been put by
     with _moved(discriminator):
-        _check_scores_apart(discriminator, shape, n_classes)
+        _check_scores_apart(discriminator, shape, n_classes, seed=1)
+    after = _held_by(discriminator)
+    if not (_are_kept(before, first) and _are_kept(first, after) and first.keys() == after.keys()):
+        _refuse("a buffer that follows the rows, which no noise protects")
 
 
-def _check_scores_apart(discriminator, shape, n_classes):
-    X, y = _trial_rows(discriminator, 7, shape, n_classes)
+def _held_by(discriminator):
+    """Collect the numbers that its modules hold, in their state or beside it, by name."""
+
+    def _find(name, value):
+        if isinstance(value, np.ndarray) and value.dtype.kind not in "biuf":
+            return
+        if isinstance(value, torch.Tensor | np.ndarray | float):
+            yield name, torch.as_tensor(value).detach().clone()
+        elif isinstance(value, dict | list | tuple):
+            parts = value.items() if isinstance(value, dict) else enumerate(value)
+            for key, part in parts:
+                yield from _find(f"{name}.{key}", part)
+
+    return dict(
+        found
+        for name, module in discriminator.named_modules()
+        for found in _find(name, vars(module))
+    )
+
+
+def _are_kept(before, after):
+    return all(name in after and torch.equal(value, after[name]) for name, value in before.items())
+
+
+def _check_scores_apart(discriminator, shape, n_classes, seed=0):
+    X, y = _trial_rows(discriminator, 7, shape, n_classes, seed)
     was_training = discriminator.training
     try:
         discriminator.eval()
@@ -281,9 +284,9 @@ def check_gradients_by_row(private, discriminator, shape, n_classes):
                 _refuse_layers("a layer whose first axis is not that of the rows")
 
 
-def _trial_rows(discriminator, n_rows, shape, n_classes):
+def _trial_rows(discriminator, n_rows, shape, n_classes, seed=0):
     device = next(discriminator.parameters()).device
-    rng = torch.Generator().manual_seed(0)
+    rng = torch.Generator().manual_seed(seed)
     X = torch.randn(n_rows, *shape, generator=rng, dtype=torch.float32)
     # of two classes, as rows of one may be tied to each other, or to those of another
     return X.to(device), (torch.arange(n_rows) % min(n_classes, 2)).to(device)
@@ -309,7 +312,7 @@ class PoissonBatches:
 
     Parameters
     ----------
-    dataset : BoundedRows
+    dataset : ScaledRows
         Real rows.
     batch_size : int
         Rows of a batch in the mean.

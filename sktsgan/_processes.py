@@ -116,22 +116,25 @@ class Processes:
         return start, X[start:stop]
 
     def check_same(self, fingerprint):
-        """Compare what is known of the rows with that of the first process.
+        """Compare what is known of rows and training with that of the first process.
 
         Parameters
         ----------
-        fingerprint : list
-            What must be equal.
+        fingerprint : dict
+            What must be equal, by name.
 
         Raises
         ------
         ValueError
             If it is not.
         """
-        if fingerprint != self.of_first(fingerprint):
+        first = self.of_first(fingerprint)
+        different = [name for name in fingerprint if fingerprint[name] != first[name]]
+        if different:
             raise ValueError(
-                "X and y must be the same in all processes, each of which takes its share of them. "
-                f"Those of process {self.rank} differ from those of process 0."
+                "X, y and parameters must be the same in all processes, each of which takes its "
+                f"share of the rows. Those of process {self.rank} differ from those of process 0 "
+                f"in {', '.join(different)}."
             )
 
     def average(self, tensors):

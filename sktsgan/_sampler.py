@@ -35,10 +35,8 @@ from sktsgan._net import (
 )
 from sktsgan._preparation import Preparation
 from sktsgan._private import (
-    BoundedRows,
     PrivateNet,
     check_private,
-    scaler_of_bounds,
     separable,
 )
 from sktsgan._processes import Processes
@@ -110,6 +108,9 @@ _MAY_CHANGE = (
     "augmentation",
     "ema_decay",
 )
+
+# Parameters that each process has for itself; of random states that of the first counts.
+_OF_EACH_PROCESS = ("device", "random_state")
 
 _LOSSES = {
     name: getattr(losses, name)
@@ -998,7 +999,8 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         processes = Processes.joined()
         if processes.n > 1:
             some = take(signals, np.linspace(0, len(signals) - 1, 9).astype(int))
-            processes.check_same([signals.shape, digest_rows(labels), some.tobytes()])
+            rows = {"X": (signals.shape, some.tobytes()), "y": digest_rows(labels)}
+            processes.check_same(rows | self._encoded_parameters(leave_out=_OF_EACH_PROCESS))
         return signals, labels
 
     def _divide(self, counts):
@@ -1021,7 +1023,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         self._built_with = self._fixed_parameters()
         self._row_shape, self._signal_shape = X.shape[1:], signals.shape[1:]
         if self._is_private:
-            self._scaler = scaler_of_bounds(self.dp_bounds, len(signals[0]))
+            self._scaler = SignalScaler.from_bounds(self.dp_bounds, len(signals[0]))
         else:
             self._scaler = SignalScaler.from_signals(signals, Processes.joined())
         self._counts = np.zeros(len(self.classes_), dtype=int)
@@ -1112,8 +1114,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         rows = np.setdiff1d(rows, np.concatenate(list(held_out.values())))
         rows = rows[processes.shard(labels[rows])]
         places = np.searchsorted(group, labels[rows])
-        kind = BoundedRows if self._is_private else ScaledRows
-        return net, kind(signals, rows, places, self._scaler), saved
+        return net, ScaledRows(signals, rows, places, self._scaler), saved
 
     def _run(self, trainings):
         """Train all nets, at once where that was asked for."""

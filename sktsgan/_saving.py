@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from sktsgan import _store
 from sktsgan._net import BestByMMD, check_device, part_of
 from sktsgan._processes import Processes
-from sktsgan._signals import SignalScaler, is_narrow, rounding_of
+from sktsgan._signals import BOUNDED_REACH, SignalScaler, is_narrow, rounding_of
 from sktsgan._threads import seeded
 
 # Values in a row; what claims to have more is no file of ours.
@@ -238,7 +238,8 @@ class SavingMixin:
             self.feature_names_in_ = manifest["feature_names_in"]
         self._counts = tensors["counts"].numpy()
         center, scale = (tensors[name].numpy() for name in ("center", "scale"))
-        self._scaler = SignalScaler(center, scale, rounding_of(self._dtype))
+        reach = BOUNDED_REACH if self._is_private else np.inf
+        self._scaler = SignalScaler(center, scale, rounding_of(self._dtype), reach)
         if "synthetic_mask" in tensors:
             self.synthetic_mask_ = tensors["synthetic_mask"].numpy()
         n_classes, n_channels = len(self.classes_), self._signal_shape[0]
@@ -337,17 +338,22 @@ class SavingMixin:
                 ) from error
             _store.remove_remains(path)
         run = {
-            "parameters": {
-                name: _store.encode(_taken_apart(value))
-                for name, value in (self.get_params(deep=False) | self._fixed_parameters()).items()
-                if name not in _NOT_OF_THE_TRAINING and not isinstance(value, np.random.RandomState)
-            },
+            "parameters": self._encoded_parameters(),
             "processes": processes.n,
             "rows": _store.digest_rows(signals),
             "labels": _store.digest_rows(labels),
         }
         saved = self._find_saved(path, run, rng, processes)
         return path, {"run": run, "rng": copy.deepcopy(rng)}, saved
+
+    def _encoded_parameters(self, leave_out=()):
+        """Encode the parameters that a training depends on, to compare them."""
+        return {
+            name: _store.encode(_taken_apart(value))
+            for name, value in (self.get_params(deep=False) | self._fixed_parameters()).items()
+            if name not in {*_NOT_OF_THE_TRAINING, *leave_out}
+            and not isinstance(value, np.random.RandomState)
+        }
 
     def _find_saved(self, path, run, rng, processes):
         """Return what a checkpoint has of the same run, as whose `rng` is set, or None."""

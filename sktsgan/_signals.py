@@ -11,6 +11,8 @@ from scipy.sparse import issparse
 from sktsgan._arrays import in_parts
 from sktsgan._processes import ALONE
 
+# Bounds that are public lie so many units of the scaled rows from their middle.
+BOUNDED_REACH = 4.0
 # Share by which rounding may change a constant channel, whatever its type: some last digits.
 _ROUNDING = 1e-15
 
@@ -508,11 +510,35 @@ class SignalScaler:
         where a channel is constant, and then stays so.
     rounding : float
         Share by which their type may have changed these rows.
+    reach : float
+        Scaled signals are clipped to this far from 0.
     """
 
     center: np.ndarray
     scale: np.ndarray
     rounding: float = 0.0
+    reach: float = np.inf
+
+    @classmethod
+    def from_bounds(cls, bounds, n_channels):
+        """Scale by bounds that are public instead of by the rows, and clip to them.
+
+        Parameters
+        ----------
+        bounds : tuple of two floats
+            The smallest and the largest value.
+        n_channels : int
+            Channels, of one scale all.
+
+        Returns
+        -------
+        SignalScaler
+            The scaler.
+        """
+        low, high = bounds
+        shape = (n_channels, 1)
+        center, scale = (low + high) / 2, (high - low) / (2 * BOUNDED_REACH)
+        return cls(np.full(shape, center), np.full(shape, scale), reach=BOUNDED_REACH)
 
     @classmethod
     def from_signals(cls, signals, processes=ALONE):
@@ -591,7 +617,7 @@ class SignalScaler:
         )
 
     def scaled(self, signals):
-        """Return the signals as float32 with mean 0 and standard deviation 1.
+        """Return the signals as float32 with mean 0 and standard deviation 1, or clipped.
 
         Parameters
         ----------
@@ -608,6 +634,10 @@ class SignalScaler:
         ValueError
             If one is too large for float32.
         """
+        is_bounded = np.isfinite(self.reach)
+        if is_bounded:  # before they are float32, in which none may be too large: no row shows
+            reach = self.reach * self.scale
+            signals = np.clip(signals, self.center - reach, self.center + reach)
         with np.errstate(over="ignore"):
             scale = np.where(self.scale, self.scale, 1.0)
             scaled = ((signals - self.center) / scale).astype(np.float32)
@@ -616,7 +646,7 @@ class SignalScaler:
                 "X must be in the unit of the rows that the scale was measured on. Got values "
                 "beyond 1e38 standard deviations; convert them."
             )
-        return scaled
+        return scaled.clip(-self.reach, self.reach) if is_bounded else scaled
 
     def restored(self, signals):
         """Return scaled signals in their own unit, as float64.

@@ -7,7 +7,9 @@ import math
 import os
 import re
 import secrets
+import stat
 from contextlib import contextmanager
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -84,13 +86,14 @@ def write_whole(path, data):
         What it is to hold.
     """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        with temporary.open("xb") as file:
+    mode = path.stat().st_mode if path.exists() else 0o666
+    try:  # nobody is to read meanwhile who may not read the file
+        with open(temporary, "xb", opener=partial(os.open, mode=stat.S_IMODE(mode))) as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
         if path.exists():
-            temporary.chmod(path.stat().st_mode)
+            temporary.chmod(mode)
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)

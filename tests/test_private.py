@@ -11,20 +11,21 @@ import torch
 from skorch.callbacks import Callback
 
 from sktsgan import StaGANSampler
+from sktsgan._net import ScaledRows
 from sktsgan._private import (
     _SWITCHED_OFF,
-    BoundedRows,
     PoissonBatches,
     PrivateNet,
     PrivateSteps,
     _moved,
     check_rows_apart,
     find_noise,
-    scaler_of_bounds,
     secret_generator,
 )
+from sktsgan._signals import SignalScaler
 from sktsgan._store import read
 from sktsgan._threads import fixed_order
+from sktsgan.metrics import discriminator_scores
 from sktsgan.networks import ConvDiscriminator
 
 pytest.importorskip("opacus")
@@ -134,8 +135,8 @@ def test_noise_has_the_scale_that_the_accountant_counts():
 
 def batches(n_rows=200, batch_size=20, **options):
     signals = np.arange(n_rows, dtype=np.float64)[:, None, None].repeat(3, axis=2)
-    rows = BoundedRows(
-        signals, np.arange(n_rows), np.arange(n_rows) % 2, scaler_of_bounds((0, 8 * 1e9), 1)
+    rows = ScaledRows(
+        signals, np.arange(n_rows), np.arange(n_rows) % 2, SignalScaler.from_bounds((0, 8 * 1e9), 1)
     )
     rngs = [torch.Generator().manual_seed(i) for i in range(2)]
     options = {"n_batches": 50, "n_draws": 4, "n_classes": 3, **options}
@@ -155,11 +156,21 @@ def test_rows_are_drawn_each_on_its_own():
 
 
 def test_rows_are_clipped_to_the_bounds():
-    scaler = scaler_of_bounds((-2, 2), 1)
+    scaler = SignalScaler.from_bounds((-2, 2), 1)
     signals = np.array([[[1e300, -1e45, 0.5]]])
-    X, _ = BoundedRows(signals, np.array([0]), np.array([0]), scaler)[torch.tensor([0])]
+    X, _ = ScaledRows(signals, np.array([0]), np.array([0]), scaler)[torch.tensor([0])]
     assert X.tolist() == [[[4.0, -4.0, 1.0]]]
     assert scaler.restored(X.numpy()).tolist() == [[[2.0, -2.0, 0.5]]]
+
+
+def test_an_attack_sees_rows_as_the_discriminator_did(private, beats, tmp_path):
+    X, y = beats
+    sampler = private(dp_bounds=(-0.1, 0.2)).fit(X, y)
+    scores = discriminator_scores(sampler, np.clip(X, -0.1, 0.2), y)
+    np.testing.assert_array_equal(discriminator_scores(sampler, X, y), scores)
+    sampler.save(tmp_path / "private")
+    loaded = StaGANSampler.load(tmp_path / "private")
+    np.testing.assert_array_equal(discriminator_scores(loaded, X, y), scores)
 
 
 class DeafDiscriminator(Callback):
@@ -323,11 +334,38 @@ class Following(PooledInTraining):
         return self.score(self.dropout(X.flatten(1))).squeeze(1)
 
 
+class FollowingBeside(Following):
+    """Keeps it where no state has it."""
+
+    def __init__(self, *args, keep, **kwargs):
+        super().__init__(*args, **kwargs)
+        del self.mean
+        self.keep = keep
+        if keep == "buffer":
+            self.register_buffer("seen", torch.zeros(()), persistent=False)
+        self.all_seen = []
+
+    def forward(self, X, y):
+        if self.training:
+            mean = X.detach().mean()
+            if self.keep == "buffer":
+                self.seen = self.seen + mean
+            elif self.keep == "list":
+                self.all_seen.append(mean.item())
+            else:
+                self.last_seen = {"array": mean.numpy()}
+        return self.score(X.flatten(1)).squeeze(1)
+
+
 @pytest.mark.parametrize(
     ("discriminator", "message"),
     [
         (PooledInTraining, "Got scores that differ with the other rows of a batch"),
         (Following, "Got a buffer that follows the rows"),
+        *(
+            (partial(FollowingBeside, keep=keep), "Got a buffer that follows the rows")
+            for keep in ("buffer", "list", "array")
+        ),
         (partial(ConvDiscriminator, channels=(4, 4)), "Got MinibatchDiscrimination"),
         (Pooled, "Got scores that differ with the other rows of a batch"),
     ],
@@ -335,6 +373,21 @@ class Following(PooledInTraining):
 def test_discriminators_that_tie_rows_together_are_refused(private, beats, discriminator, message):
     with pytest.raises(ValueError, match=f"'discriminator' must score each row.*{message}"):
         private(discriminator=discriminator).fit(*beats)
+
+
+class WithPositions(Pooled):
+    """Puts by what is the same for all rows."""
+
+    positions = None
+
+    def forward(self, X, y):
+        if self.positions is None:
+            self.positions = torch.linspace(0, 1, X[0].numel())
+        return self.score(X.flatten(1) + self.positions).squeeze(1)
+
+
+def test_what_does_not_depend_on_rows_may_be_put_by():
+    check_rows_apart(WithPositions(1, 16, 2), (1, 16), 2)
 
 
 class Hidden(torch.nn.Module):

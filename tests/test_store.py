@@ -19,7 +19,7 @@ from safetensors.torch import save_file
 from skorch.callbacks import Callback
 
 from sktsgan import StaGANSampler, _store
-from sktsgan.networks import LSTMGenerator
+from sktsgan.networks import ConvDiscriminator, LSTMGenerator
 
 
 @pytest.fixture(scope="module")
@@ -245,13 +245,16 @@ def test_a_file_is_whole_or_as_it_was(fitted, path, monkeypatch):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no modes, and links only for some")
-def test_a_file_has_the_mode_of_others_and_a_link_stays_one(fitted, tmp_path):
+def test_a_file_has_the_mode_of_others_and_a_link_stays_one(fitted, tmp_path, monkeypatch):
     (tmp_path / "other").touch()
     fitted.save(tmp_path / "new")
     assert (tmp_path / "new").stat().st_mode == (tmp_path / "other").stat().st_mode
     (tmp_path / "new").chmod(0o640)
     (tmp_path / "link").symlink_to("new")
+    meanwhile, sync = [], os.fsync
+    monkeypatch.setattr(os, "fsync", lambda n: meanwhile.append(os.fstat(n).st_mode) or sync(n))
     fitted.save(tmp_path / "link")
+    assert [mode & 0o777 for mode in meanwhile] == [0o640]
     assert (tmp_path / "link").is_symlink()
     assert (tmp_path / "new").stat().st_mode & 0o777 == 0o640
     with pytest.raises(FileNotFoundError, match="'path' must be in a folder that is there. Got"):
@@ -350,6 +353,12 @@ def test_loading_beside_saving(fitted, quick, beats, path):
         over.set()
         writer.join()
     assert seeds <= {0, 1}
+
+
+def test_no_network_is_run_on_rows_of_a_length_that_a_file_claims(path, monkeypatch):
+    for network in (LSTMGenerator, ConvDiscriminator):
+        monkeypatch.setattr(network, "forward", lambda *args: pytest.fail("it was run"))
+    StaGANSampler.load(path)
 
 
 def test_no_such_parameter(path):

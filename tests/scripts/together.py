@@ -84,7 +84,7 @@ def step(folder):
     np.savez(folder / f"fifty{RANK}.npz", **ends)
     sampler.save(folder / "sampler")
     try:
-        build(max_epochs=1).fit(X + (RANK == 1), y)
+        build(max_epochs=1, lr=1e-3 * (1 + (RANK == 2))).fit(X + (RANK == 1), y)
     except (ValueError, RuntimeError) as error:
         (folder / f"error{RANK}").write_text(str(error))
     with multiprocessing.get_context("fork").Pool(1) as pool:
