@@ -111,11 +111,8 @@ class ScaledRows(Dataset):
     def __getitem__(self, places):
         if self.on_card:
             return tuple(part[places] for part in self.on_card)
-        X = self._scaled(take(self.signals, self.rows[places.numpy()]))
+        X = self.scaler.scaled(take(self.signals, self.rows[places.numpy()]))
         return torch.from_numpy(X), self.y[places]
-
-    def _scaled(self, signals):
-        return self.scaler.scaled(signals)
 
 
 class BalancedBatches:
