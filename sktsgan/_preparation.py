@@ -1,6 +1,7 @@
 """How rows were prepared before they came: padded, or scaled one by one. New ones keep to it."""
 
 from functools import partial
+from itertools import product
 
 import numpy as np
 
@@ -9,7 +10,8 @@ from sktsgan._arrays import spread_places
 # Rows count as padded where at least this share of them, or of a class, ends or begins in the same
 # value ...
 _PADDED_SHARE = 0.1
-# ... and no fewer than this, as two rows of a small class may end alike by chance.
+# ... and no fewer than this, as two rows of a small class may end alike by chance. As many have to
+# reach a limit.
 _LEAST_PADDED = 3
 # Rows that are looked at for their scale; more would show no more of it ...
 _N_MEASURED = 5000
@@ -18,7 +20,7 @@ _ALL_MEASURED = 100
 # Rows count as scaled one by one where at least this share of all agrees, and of each class ...
 _AGREEING_SHARE = 0.9
 _AGREEING_SHARE_OF_CLASS = 0.5
-# ... within this share of what they are scaled to.
+# ... within this share of what they are scaled to, and of their own height, which may be less.
 _TOLERANCE = 1e-3
 # A channel is dead where no more than this share of its rows varies, and in no class most do.
 _LIVE_SHARE = 0.1
@@ -30,10 +32,11 @@ class Preparation:
     """What rows have in common by the way they were prepared.
 
     *Padding* is one value at the end or at the beginning of a channel, twice or more often.
-    *Scaling* row by row gives all of them, beside padding, the same range, the same mean and
-    standard deviation, or the same largest, summed or squared magnitude, in each channel or in all
-    of them together. Rows whose *offset* alone was
-    taken out have the same mean or the same smallest value. Sums of rows moved in time and
+    *Scaling* row by row gives all of them, beside padding or with it, the same range, the same mean
+    and standard deviation, or the same largest value, or largest, summed or squared magnitude, in
+    each channel or in all of them together. Rows whose *offset* alone was taken out have the same
+    mean or the same smallest or largest value. A *limit* is the smallest or the largest value of a
+    channel in all rows that many of them reach, as counts reach 0. Sums of rows moved in time and
     generated ones have none of it to the last digit, and a classifier could tell them from real
     ones by it. What most rows of a class do not share is no preparation: it may be what tells them
     from others.
@@ -68,10 +71,13 @@ class Preparation:
         places = np.flatnonzero(measured)
         some, inside = signals[places].astype(np.float64), ~self.padding[places]
         self.measure, self.start, self.size = _find_scale(some, inside, labels[places])
+        self.with_padding = self.measure is not None and self.start is None
         self.scaled = self.size is not None
+        has_range = self.measure is not None and self.measure.func is _range
+        self.limits = None if has_range else _find_limits(signals)
 
     def __bool__(self):
-        return self.measure is not None or self.padded
+        return self.measure is not None or self.padded or self.limits is not None
 
     def give(self, signals, like=None):
         """Prepare new signals as real ones were.
@@ -89,19 +95,36 @@ class Preparation:
             The signals, scaled or moved, and padded.
         """
         padding = np.zeros_like(signals, dtype=bool) if like is None else self.padding[like]
+        if self.limits is not None:
+            signals = np.clip(signals, *self.limits)
         if self.measure is not None:
             start, size = self.measure(signals, ~padding)
+            usual_start, usual_size = self.start, self.size
+            if self.with_padding:  # which is the real row's, so that the rest has to be as there
+                real = self.signals[like].astype(np.float64)
+                usual_start, usual_size = self.measure(real, ~padding)
             moved = signals - start
             flat = np.zeros_like(size, dtype=bool)
             if self.scaled:
-                flat = size <= _TOLERANCE * self.size  # what varies there is rounding
+                flat = size <= _TOLERANCE * usual_size  # what varies there is rounding
                 # divided first, so that a range of 1 ends in 1 to the last digit
                 np.divide(moved, size, out=moved, where=~flat)
-                moved *= self.size
-            dead = np.isnan(self.start)  # such a channel holds its own number in each row
+                moved *= usual_size
+            dead = np.isnan(usual_start)  # such a channel holds its own number in each row
             own = _moments(signals, ~padding, axis=2)[0] if dead.any() else start
-            signals = np.where(dead, own, np.where(flat, signals, self.start + moved))
+            signals = np.where(dead, own, np.where(flat, signals, usual_start + moved))
         return signals if like is None else np.where(padding, self.signals[like], signals)
+
+
+def _find_limits(signals):
+    """Return what each channel stays above and below, infinite where few rows reach a limit."""
+    n_rows = max(_LEAST_PADDED, _PADDED_SHARE * len(signals))
+    limits = []
+    for extreme, none in ((np.min, -np.inf), (np.max, np.inf)):
+        limit = extreme(signals, axis=(0, 2))[:, None]
+        n_reaching = (signals == limit).any(axis=2).sum(axis=0)[:, None]
+        limits.append(np.where(n_reaching >= n_rows, limit, none))
+    return None if np.isinf(limits).all() else tuple(limits)
 
 
 def _find_padding(signals):
@@ -126,27 +149,45 @@ def _find_scale(signals, inside, labels):
     """Return how to measure start and size of signals, and which ones nearly all have, or None.
 
     Channels that agree one by one may not do so together, so that way comes first. A size is no
-    preparation without a start, nor is a start that is 0 by itself.
+    preparation without a start, nor is a start that is 0 by itself. Rows may also have been scaled
+    before they were padded, or end in one value by themselves: those that agree as a whole have no
+    usual numbers beside padding, and no start here.
     """
     axes = (2,) if signals.shape[1] == 1 else (2, (1, 2))
     moved = (_range, _moments, partial(_moments, ddof=1))  # the last as pandas and torch have it
-    divided = tuple(partial(_magnitude, order=order) for order in (np.inf, 2, 1))
+    divided = tuple(partial(_magnitude, order=order) for order in (np.inf, "largest", 2, 1))
     everywhere = np.ones_like(inside)
-    for both, ways in ((True, moved + divided), (False, moved)):
-        for measure in (partial(way, axis=axis) for way in ways for axis in axes):
-            counted = measure(signals, everywhere)[1] > 0
-            target = _agreed(*measure(signals, inside), counted, labels, both)
+    counted = {axis: _range(signals, everywhere, axis)[1] > 0 for axis in axes}
+    parts = [
+        (part, {axis: _heights(signals, part, axis) for axis in axes})
+        for part in ([inside] if inside.all() else [inside, everywhere])
+    ]
+    for both, ways in ((True, moved + divided), (False, (*moved, partial(_range, top=True)))):
+        for (part, heights), way, axis in product(parts, ways, axes):
+            measure = partial(way, axis=axis)
+            own = measure(signals, part)
+            target = _agreed(*own, heights[axis], counted[axis], labels, both)
             if target:
-                return measure, target[0], target[1] if both else None
+                start, size = target if part is inside else (None, True)
+                return measure, start, size if both else None
     return None, None, None
 
 
-def _range(signals, inside, axis):
-    """Return the smallest value beside padding and the distance to the largest."""
+def _heights(signals, inside, axis):
+    """Return by how much rows vary, channels together by the one that varies least."""
+    own = _range(signals, inside, axis=2)[1]
+    # what is as good as constant beside the others does not vary
+    own = np.where(own > _TOLERANCE * own.max(axis=1, keepdims=True), own, np.inf)
+    return own if axis == 2 else own.min(axis=1, keepdims=True)
+
+
+def _range(signals, inside, axis, top=False):
+    """Return the smallest value beside padding, or the largest, and the distance of the two."""
     low = np.min(signals, axis=axis, where=inside, initial=np.inf, keepdims=True)
     high = np.max(signals, axis=axis, where=inside, initial=-np.inf, keepdims=True)
     nothing = ~inside.any(axis=axis, keepdims=True)
-    return tuple(np.where(nothing, 0.0, part) for part in (low, np.subtract(high, low)))
+    edge, size = high if top else low, np.subtract(high, low)
+    return tuple(np.where(nothing, 0.0, part) for part in (edge, size))
 
 
 def _moments(signals, inside, axis, ddof=0):
@@ -159,9 +200,12 @@ def _moments(signals, inside, axis, ddof=0):
 
 
 def _magnitude(signals, inside, axis, order):
-    """Return 0 and a norm beside padding: what is left of rows that were divided by theirs."""
-    size = np.where(inside, np.abs(signals), 0.0)
-    if order == np.inf:
+    """Return 0 and a norm beside padding: what is left of rows that were divided by theirs.
+
+    The order "largest" is the largest value, which may be less than a negative one's magnitude.
+    """
+    size = np.where(inside, np.abs(signals) if order != "largest" else signals.clip(0), 0.0)
+    if order in (np.inf, "largest"):
         size = size.max(axis=axis, keepdims=True)
     else:
         size = (size**order).sum(axis=axis, keepdims=True) ** (1 / order)
@@ -169,7 +213,7 @@ def _magnitude(signals, inside, axis, order):
     return np.zeros_like(size), np.where(spread > 0, size, 0.0)
 
 
-def _agreed(start, size, counted, labels, both):
+def _agreed(start, size, heights, counted, labels, both):
     """Return the usual numbers where nearly all rows have them, and most of each class.
 
     Rows that do not vary are not `counted`; those that do, but not beside what looks like padding,
@@ -190,7 +234,7 @@ def _agreed(start, size, counted, labels, both):
     off = np.abs(start - target[0])
     if both:
         off = np.maximum(off, np.abs(size - target[1]))
-    agrees = varied & (off <= _TOLERANCE * target[1])
+    agrees = varied & (off <= _TOLERANCE * np.minimum(target[1], heights))
 
     def _agree(rows, share):
         return (agrees[rows].sum(axis=0) >= share * counted[rows].sum(axis=0)).all()

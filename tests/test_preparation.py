@@ -235,7 +235,8 @@ def test_what_tells_a_rare_class_is_no_preparation(rng, prepare, size, start, n_
     preparation = Preparation(X, y)
     new = rng.normal(2, 3, size=(30, 2, 20))
     if start:
-        assert not preparation
+        assert preparation.measure is None
+        assert not preparation.padded
     else:  # the offset is that of all rows
         given = preparation.give(new)
         np.testing.assert_allclose(np.ptp(given, axis=2), np.ptp(new, axis=2))
@@ -257,15 +258,78 @@ def test_constant_rows_do_not_hide_a_scale(rng):
     assert (new.min(), new.max()) == (0, pytest.approx(1))
 
 
-@pytest.mark.parametrize("n_single", [8, 40])
-def test_signals_that_are_on_and_off_stay_so(rng, n_single):
-    """A single pulse is flat beside what looks like padding, but is no constant row."""
-    edges = [np.sort(rng.choice(np.arange(1, 15), 4, replace=False)) for _ in range(150)]
+def pulses(rng, n_double, n_single):
+    edges = [np.sort(rng.choice(np.arange(1, 15), 4, replace=False)) for _ in range(n_double)]
     edges += [edge[[1, 2]] for edge in edges[:n_single]]
     X = np.zeros((len(edges), 1, 64))
     for row, edge in zip(X[:, 0], edges, strict=True):
         for first, last in edge.reshape(-1, 2):
             row[4 * first : 4 * last] = 1
+    return X
+
+
+@pytest.mark.parametrize("prepare", [as_range, standardized, centred, divided(np.inf)])
+def test_rows_that_were_scaled_with_what_looks_like_padding(rng, prepare):
+    X = prepare(pulses(rng, 150, 40))
+    preparation = prepared(X)
+    assert preparation.with_padding
+    every = np.arange(len(X))
+    np.testing.assert_allclose(preparation.give(X, every), X, atol=1e-12)
+    like = rng.integers(150, size=500)
+    new = preparation.give(X[like] + 0.2 * rng.normal(size=(500, 1, 64)), like)
+    np.testing.assert_allclose(prepare(new), new, atol=1e-12)
+
+
+def largest_1(X):
+    return X / X.max(axis=-1, keepdims=True)
+
+
+def below_0(X):
+    return X - X.max(axis=-1, keepdims=True)
+
+
+@pytest.mark.parametrize("prepare", [largest_1, below_0])
+def test_the_largest_value_may_be_less_than_a_negative_one(rng, prepare):
+    X = prepare(rng.normal(size=(200, 2, 30)) * rng.uniform(1, 4, size=(200, 1, 1)))
+    assert np.abs(X).max() > 1.5
+    new = prepared(X).give(rng.normal(size=(50, 2, 30)))
+    np.testing.assert_allclose(prepare(new), new, atol=1e-12)
+
+
+def test_offsets_and_units_are_no_scale(rng):
+    """Next to an offset, or to what lies between two channels, rows that differ look equal."""
+    level = rng.normal(size=(200, 1))
+    pressure, warmth = 1013 + level + rng.normal(size=(200, 30)), 20 + 0.5 * level
+    both = np.stack([pressure, warmth + 0.1 * rng.normal(size=(200, 30))], axis=1)
+    for X in (pressure[:, None], both):
+        assert not prepared(X)
+
+
+def test_new_rows_stay_within_what_many_rows_reach(rng):
+    X = rng.poisson(5, size=(200, 2, 30)).astype(np.float64)
+    X[:, 1] = np.minimum(X[:, 1] - 9, -3)
+    preparation = prepared(X)
+    assert preparation.measure is None
+    new = preparation.give(rng.normal(0, 9, size=(50, 2, 30)))
+    assert new[:, 0].min() == 0
+    assert new[:, 0].max() > X[:, 0].max()  # the largest count is no limit
+    assert (new[:, 1].min(), new[:, 1].max()) == (-9, -3)
+    np.testing.assert_array_equal(preparation.give(X), X)
+
+
+def test_what_sums_to_1_stays_so_and_above_0(rng):
+    X = rng.gamma(1, size=(200, 1, 30))
+    X[X < 0.1] = 0
+    X /= X.sum(axis=2, keepdims=True)
+    new = prepared(X).give(X[:50] + 0.02 * rng.normal(size=(50, 1, 30)))
+    assert new.min() == 0
+    np.testing.assert_allclose(new.sum(axis=2), 1, atol=1e-12)
+
+
+@pytest.mark.parametrize("n_single", [8, 40])
+def test_signals_that_are_on_and_off_stay_so(rng, n_single):
+    """A single pulse is flat beside what looks like padding, but is no constant row."""
+    X = pulses(rng, 150, n_single)
     preparation = prepared(X)
     assert preparation.padded
     every = np.arange(len(X))
