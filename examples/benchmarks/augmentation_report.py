@@ -298,7 +298,7 @@ def by_multiple(table):
     table = table[table["task"].str.startswith("scarce")]
     seeds = [set(part["seed"]) for _, part in table.groupby("task")]
     table = table[table["seed"].isin(set.intersection(*seeds) if seeds else [])]
-    multiple = table["task"].str.extract(r" x(\d+)$")[0].fillna(1).astype(int)
+    multiple = table["task"].str.extract(r" x(\d+)$")[0].fillna("1").astype(int)
     mean = mean_of_four(table.assign(multiple=multiple), ["sampler", "multiple"])
     return mean.unstack().sort_index(axis="columns")
 
