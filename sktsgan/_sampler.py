@@ -34,11 +34,7 @@ from sktsgan._net import (
     check_device,
 )
 from sktsgan._preparation import Preparation
-from sktsgan._private import (
-    PrivateNet,
-    check_private,
-    separable,
-)
+from sktsgan._private import PrivateNet, check_private, separable
 from sktsgan._processes import Processes
 from sktsgan._recording import send
 from sktsgan._saving import SavingMixin, are_same

@@ -86,13 +86,14 @@ def write_whole(path, data):
         What it is to hold.
     """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    mode = path.stat().st_mode if path.exists() else 0o666
+    mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else None
+    opener = partial(os.open, mode=0o666 if mode is None else mode)
     try:  # nobody is to read meanwhile who may not read the file
-        with open(temporary, "xb", opener=partial(os.open, mode=stat.S_IMODE(mode))) as file:
+        with open(temporary, "xb", opener=opener) as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        if path.exists():
+        if mode is not None:
             temporary.chmod(mode)
         temporary.replace(path)
     except BaseException:

@@ -237,6 +237,7 @@ def test_what_tells_a_rare_class_is_no_preparation(rng, prepare, size, start, n_
     if start:
         assert preparation.measure is None
         assert not preparation.padded
+        np.testing.assert_array_equal(preparation.give(X), X)
     else:  # the offset is that of all rows
         given = preparation.give(new)
         np.testing.assert_allclose(np.ptp(given, axis=2), np.ptp(new, axis=2))

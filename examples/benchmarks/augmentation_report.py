@@ -306,8 +306,10 @@ def by_multiple(table):
 def worth(table):
     """At which multiple of the real rare beats the best rival reaches our mean figure."""
     mean = by_multiple(table)
+    if mean.empty:
+        return mean
     rows = {}
-    for figure in FIGURES if len(mean) else []:
+    for figure in FIGURES:
         values = mean[figure]
         lines = values.loc[[name for name in WITH_MULTIPLES if name in values.index]]
         lines.loc["best that adds rows"] = lines.drop(index=["none", MOVED], errors="ignore").max()

@@ -15,12 +15,7 @@ from sklearn.utils import check_random_state
 
 from sktsgan._arrays import first_of_each
 from sktsgan._signals import check_whole
-from sktsgan.metrics._rows import (
-    check_arrays,
-    check_common_class,
-    check_groups,
-    check_row_labels,
-)
+from sktsgan.metrics._rows import check_arrays, check_common_class, check_groups, check_row_labels
 
 
 class DensityCoverage(NamedTuple):

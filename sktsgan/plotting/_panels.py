@@ -3,12 +3,7 @@
 import numpy as np
 
 from sktsgan._signals import check_whole
-from sktsgan.metrics._rows import (
-    as_sampled,
-    check_arrays,
-    check_common_class,
-    check_row_labels,
-)
+from sktsgan.metrics._rows import as_sampled, check_arrays, check_common_class, check_row_labels
 
 # Okabe and Ito's blue and vermilion: told apart by the colour-blind. Of one lightness nearly, so
 # that marks and dashes tell them apart in grey.
