@@ -83,9 +83,10 @@ for name, pipeline in pipelines.items():
     report(name, probabilities[name])
 
 # %%
-# The recall of the rare classes is what resampling is for; look at what it costs in macro-F1. On
-# real beats, most F beats of DS1 come from a single person, so that the fold that tests on them has
-# next to none to learn from. Nothing that works on one beat alone can mend this. The
+# The recall of the rare classes is what resampling is for; look at what it costs in macro-F1, and
+# in the recall of other classes: on the records V, which is not rare here, loses some to S and F.
+# On real beats, most F beats of DS1 come from a single person, so that the fold that tests on them
+# has next to none to learn from. Nothing that works on one beat alone can mend this. The
 # :ref:`benchmark` has figures of full trainings, and class weights beside them, which cost
 # nothing. For new patients generated rows alone, ``StaGANSampler(interpolation_fraction=0)``, had
 # the better macro-F1 there than the default mixture, and about its balanced accuracy.

@@ -38,18 +38,19 @@ sets = {
 # %%
 # A look at them
 # --------------
+# Eight beats of each, and in black the median of the held-out ones.
 
-from sktsgan.plotting import SignalDisplay
+import matplotlib.pyplot as plt
 
-names = np.repeat(list(sets), [len(rows) for rows in sets.values()])
-SignalDisplay.from_arrays(
-    np.tile(X_real, (len(sets), 1)),
-    np.repeat(list(sets), len(X_real)),
-    np.concatenate(list(sets.values())),
-    names,
-    fs=180,
-    start=-0.3,
-)
+time = np.arange(X.shape[1]) / 180 - 0.3
+figure, axes = plt.subplots(2, 3, figsize=(9, 5), sharex=True, sharey=True, layout="constrained")
+for ax, (name, rows) in zip(axes.flat, sets.items(), strict=True):
+    ax.plot(time, rows[:8].T, color="C1", alpha=0.6, linewidth=0.8)
+    ax.plot(time, np.median(X_real, axis=0), color="black")
+    ax.set_title(name, fontsize="medium")
+    ax.grid(alpha=0.3)
+figure.supxlabel("time (s)")
+_ = figure.supylabel("amplitude (mV)")
 
 # %%
 # All judges

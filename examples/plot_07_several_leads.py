@@ -9,7 +9,8 @@ classifiers that know no leads, and how to check that the leads of a synthetic b
 # %%
 # Beats of two leads
 # ------------------
-# Three axes: ``(n_samples, n_channels, n_timepoints)``.
+# Three axes: ``(n_samples, n_channels, n_timepoints)``. On the records lead 1 is MLII, and lead 2
+# another one, mostly V1.
 
 import os
 

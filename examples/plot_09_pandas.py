@@ -75,6 +75,7 @@ print(report.round(3).to_string())
 
 # %%
 # MMD near 0, a coverage near that of real beats (about 0.97) and a memorization ratio near 1 are
-# good; a two-sample AUC near 1 says that a forest still tells them from real beats, as it will
-# after so short a training. This is what the generator draws; ``fit_resample`` also gives it the
-# fine detail of real beats. :doc:`/judging` says what each figure sees.
+# good; a small p says that the difference is hardly chance, and a two-sample AUC near 1 that a
+# forest still tells them from real beats, as it will after so short a training. This is what the
+# generator draws; ``fit_resample`` also gives it the fine detail of real beats. :doc:`/judging`
+# says what each figure sees.
