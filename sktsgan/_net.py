@@ -413,6 +413,8 @@ class AdversarialNet(NeuralNet):
     def train_step(self, batch, **fit_params):
         """Update the discriminator, then the generator, then the average."""
         self._set_training(True)
+        for name in self._both_optimizers:  # else layers that were frozen since would go on moving
+            getattr(self, name).zero_grad()
         losses = self._update_both(batch)
         self._update_average()
         self.n_iter_ += 1
@@ -654,7 +656,7 @@ class AdversarialNet(NeuralNet):
         with torch.inference_mode(False):
             tensors = {name: value.clone() for name, value in self.tensors().items()}
         steps = [epoch["batches"] for epoch in self.history]
-        return vars(self).copy(), steps, tensors
+        return vars(self).copy(), steps, [p.requires_grad for p in self._parameters()], tensors
 
     def go_back(self, state):
         """Be as before a training that failed.
@@ -664,15 +666,20 @@ class AdversarialNet(NeuralNet):
         state : tuple
             Of :meth:`state`.
         """
-        before, steps, tensors = state
+        before, steps, trainable, tensors = state
         vars(self).clear()
         vars(self).update(before)
         self._place(self.device)
         del self.history[len(steps) :]
         for epoch, own in zip(self.history, steps, strict=True):
             epoch["batches"] = own
+        for parameter, is_trainable in zip(self._parameters(), trainable, strict=True):
+            parameter.requires_grad_(is_trainable)
         with torch.inference_mode(False):
             self.load_tensors(tensors)
+
+    def _parameters(self):
+        return [p for name in self._networks for p in getattr(self, name).parameters()]
 
     def move(self, device):
         """Take networks and moments to a device, where training goes on.
@@ -767,9 +774,8 @@ class AdversarialNet(NeuralNet):
 
         def differentiate(side, slope):
             scores, penalty = side
-            return torch.autograd.grad(
-                (slope * scores).sum() + penalty, parameters, allow_unused=True
-            )
+            loss = (slope * scores).sum() + penalty
+            return parameters and torch.autograd.grad(loss, parameters, allow_unused=True)
 
         parameters, twice = _trainable(self.discriminator_), self._twice(self.discriminator_)
         X_real, X_fake = (self._augmented(X).requires_grad_() for X in (X_real, X_fake))
@@ -786,21 +792,14 @@ class AdversarialNet(NeuralNet):
         """Step on synthetic rows, of which `parts` know how they were generated."""
 
         def differentiate(part, slope):
-            return torch.autograd.grad(part, parameters, slope, allow_unused=True)
+            return parameters and torch.autograd.grad(part, parameters, slope, allow_unused=True)
 
-        parameters, others = _trainable(self.module_), _trainable(self.discriminator_)
+        parameters, twice = _trainable(self.module_), self._twice(self.discriminator_)
         X_fake.requires_grad_()
         pair = [self._augmented(X_real), self._augmented(X_fake)]
-        for parameter in others:
-            parameter.requires_grad_(False)
-        try:
-            twice = self._twice(self.discriminator_)
-            scores = twice(lambda X: self.discriminator_(X, y), pair)
-            _, loss = self.criterion_(*scores)
-            (slope,) = torch.autograd.grad(loss, X_fake)
-        finally:
-            for parameter in others:
-                parameter.requires_grad_(True)
+        scores = twice(lambda X: self.discriminator_(X, y), pair)
+        _, loss = self.criterion_(*scores)
+        (slope,) = torch.autograd.grad(loss, X_fake)
         slopes = slope.split([len(part) for part in parts])
         self._set_gradients(parameters, side_by_side(differentiate, parts, slopes))
         self._notify_gradients(self.module_, X_real, y)
@@ -1009,11 +1008,11 @@ class BestByMMD(Callback):
             net.restore(self.best_weights_)
         net.follow_first()
         self.score_ = -self.best_score_ if np.isfinite(self.best_score_) else None
-        # real rows stay out of a pickle
-        del self.held_out, self.noise_, self.best_weights_, self.resumed
+        self.forget()  # real rows stay out of a pickle
+        del self.noise_
 
     def forget(self):
-        """Let go of the real rows, where training failed."""
+        """Let go of the real rows."""
         self.held_out, self.best_weights_, self.resumed = {}, None, None
 
     def state(self):

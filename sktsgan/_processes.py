@@ -266,7 +266,7 @@ def _is_launched():
     """Say whether a launcher has named this process's place among others."""
     names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
     return (
-        all(name in os.environ for name in names)
+        all(os.environ.get(name) for name in names)
         and int(os.environ["WORLD_SIZE"]) > 1
         and multiprocessing.parent_process() is None
         and os.environ.get(_JOINED) in (None, str(os.getpid()))

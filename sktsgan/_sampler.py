@@ -3,6 +3,7 @@
 import numbers
 import os
 import warnings
+from collections.abc import Mapping
 from contextlib import contextmanager
 from functools import partial
 
@@ -271,7 +272,8 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         weights that are there moves to it; until then rows are drawn where they were trained.
     callbacks : list of skorch callbacks, default=None
         Called during training, see :mod:`skorch.callbacks`. An ``LRScheduler`` changes the rate
-        of the generator alone. On a CUDA card steps take ten times as long with some.
+        of the generator alone. What they may watch is ``valid_mmd`` and ``valid_mmd_best``, not
+        skorch's ``valid_loss``. On a CUDA card steps take ten times as long with some.
     n_jobs : int or None, default=None
         Classes that are trained at once where `conditioning` is "per_class", by joblib: None
         means 1 outside of a :func:`joblib.parallel_config`, -1 all cores. Rows do not depend on it.
@@ -647,9 +649,9 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         ----------
         n_samples : int, default=1
             Rows to draw. Not used where `y` is given.
-        y : array-like of shape (n_samples,), default=None
-            A label for each row. By default labels are drawn with their frequency in training, or
-            all alike after a private one.
+        y : array-like of shape (n_samples,) or (n_samples, n_classes), default=None
+            A label for each row, or a table as ``fit`` takes. By default labels are drawn with
+            their frequency in training, or all alike after a private one.
         random_state : int, RandomState instance or None, default=None
             Seeds the draw; None takes the sampler's own `random_state`, so that an int there
             gives the same rows in each call.
@@ -849,8 +851,13 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         return rows
 
     def _check_X_y(self, X, y, reset=True):  # noqa: N802 (imblearn's)
-        if isinstance(self.sampling_strategy, dict):  # imbalanced-learn would stumble over others
-            _whole_numbers(self.sampling_strategy)
+        if isinstance(self.sampling_strategy, Mapping):
+            _whole_numbers(self.sampling_strategy)  # imbalanced-learn would stumble over others
+            if not isinstance(self.sampling_strategy, dict):
+                raise ValueError(
+                    "'sampling_strategy' must be a dict where it names classes. Got a "
+                    f"{type(self.sampling_strategy).__name__}; call dict(...)."
+                )
         if issparse(X):
             raise TypeError(
                 "X must be dense, as signals have no zeros to save. Got a sparse "
@@ -928,6 +935,10 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
 
     def _places_of(self, y):
         y = check_labels(in_memory(y))
+        columns = from_columns(y)
+        y = y if columns is None else columns
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = y[:, 0]
         if y.ndim != 1 or not len(y):
             raise ValueError(f"'y' must be a list of labels, one for each row. Got {y.shape}.")
         return self._find_labels(y, self.classes_[self._counts > 0], "labels seen in 'fit'")
@@ -1155,7 +1166,6 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
             betas=self._fixed_parameters()["betas"],
             seed=seed,
             device=device,
-            verbose=0,
             **self._training_options(),
         )
 
@@ -1165,6 +1175,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
             "batch_size": int(self.batch_size),
             "iterator_train__n_batches": self.steps_per_epoch,
             "is_plain": not (callable(self.loss) or self.callbacks),
+            "verbose": int(bool(self.callbacks)),  # theirs is what they print
             **{name: getattr(self, name) for name in _MAY_CHANGE},
         }
 

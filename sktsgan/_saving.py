@@ -15,7 +15,7 @@ from sktsgan import _store
 from sktsgan._net import BestByMMD, check_device, part_of
 from sktsgan._processes import Processes
 from sktsgan._signals import BOUNDED_REACH, SignalScaler, is_narrow, rounding_of
-from sktsgan._threads import seeded
+from sktsgan._threads import fixed_order, seeded
 
 # Values in a row; what claims to have more is no file of ours.
 _MAX_VALUES = 2**24
@@ -181,6 +181,11 @@ class SavingMixin:
         for name in custom:
             if name not in cls._get_param_names():
                 raise TypeError(f"'{name}' must be a parameter of {cls.__name__}. It is none.")
+        with torch.inference_mode(False):  # training goes on with what is read
+            return cls._read(path, custom)
+
+    @classmethod
+    def _read(cls, path, custom):
         manifest, tensors = _store.read(path)
         try:
             return cls._restored(manifest, tensors, custom)
@@ -304,7 +309,7 @@ class SavingMixin:
                 if callable(getattr(self, name))
             ]
             try:
-                with seeded(0):
+                with fixed_order(), seeded(0):
                     net.initialize()
                 net.load_tensors(own)
             except _store.UNREADABLE as error:

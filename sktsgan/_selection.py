@@ -191,7 +191,8 @@ class Alignment:
         self.max_shift, self.n_channels = max_shift, n_channels
 
     def _most(self, X):
-        return int(self.max_shift * X.shape[1] / self.n_channels)
+        # 0.29 times 100 is a little less than 29
+        return int(self.max_shift * X.shape[1] / self.n_channels + 1e-9)
 
     def as_signals(self, X):
         """Split rows into channels."""

@@ -157,13 +157,15 @@ def check_not_polars(X, y):
             )
 
 
-def check_labels(y):
+def check_labels(y, name="y"):
     """Say what is wrong with labels that cannot be sorted.
 
     Parameters
     ----------
     y : array-like
         Labels as they were given.
+    name : str, default="y"
+        The argument's name.
 
     Returns
     -------
@@ -180,7 +182,7 @@ def check_labels(y):
     given, y = y, _dense(y)
     if y.dtype.kind in "SmMT":
         kind = "bytes" if y.dtype.kind == "S" else y.dtype
-        raise TypeError(f"'y' must hold strings or numbers. Got {kind}; convert them.")
+        raise TypeError(f"'{name}' must hold strings or numbers. Got {kind}; convert them.")
     labels = y
     if isinstance(given, list | tuple) and y.dtype.kind == "U":
         labels = np.asarray(given, dtype=object)  # numpy made strings of numbers and NaN
@@ -190,19 +192,19 @@ def check_labels(y):
             missing |= ~y.any(axis=1)  # of a table with a column for each class
         if missing.any():
             raise ValueError(
-                f"'y' must have a label for each row. It is missing in row {missing.argmax()}; "
-                "drop such rows."
+                f"'{name}' must have a label for each row. It is missing in row "
+                f"{missing.argmax()}; drop such rows."
             )
     if y.ndim > 1 and y.shape[1] > 1 and from_columns(y) is None:
         raise ValueError(
-            "'y' must hold one label for each row, or a column of zeros and ones for each class. "
-            f"Got an array of shape {y.shape}."
+            f"'{name}' must hold one label for each row, or a column of zeros and ones for each "
+            f"class. Got an array of shape {y.shape}."
         )
     if labels.dtype.kind == "O":
         kinds = sorted({type(plain(label)).__name__ for label in labels.ravel()})
         if len(kinds) > 1:
             raise TypeError(
-                f"'y' must hold labels of one kind. Got {' and '.join(kinds)}; use strings."
+                f"'{name}' must hold labels of one kind. Got {' and '.join(kinds)}; use strings."
             )
     return y
 
@@ -328,8 +330,10 @@ def numbers_of(name, values):
         If they are none.
     """
     try:
-        if np.iscomplexobj(values):
+        if np.asanyarray(values).dtype.kind in "cmM":
             raise TypeError
+        if np.ma.is_masked(values):  # numpy would take what is below the mask
+            values = np.ma.filled(values.astype(float), np.nan)
         return np.asarray(values, dtype=float)
     except (TypeError, ValueError) as error:
         raise ValueError(f"'{name}' must hold numbers. Got {reprlib.repr(values)}.") from error

@@ -61,7 +61,9 @@ def write(path, manifest, tensors):
     tensors : dict of str to Tensor
         On the CPU, contiguous.
     """
-    path = Path(os.path.realpath(path))  # a link stays one
+    path = Path(os.path.realpath(Path(path).expanduser()))  # a link stays one
+    if path.is_dir():
+        raise IsADirectoryError(f"'path' must name a file. {path} is a folder.")
     versions = {name: version(name) for name in ("sktsgan", "torch", "numpy", "scikit-learn")}
     text = json.dumps(encode(manifest | {"format": FORMAT, "versions": versions}))
     metadata = {_MANIFEST: text, _DIGEST: _digest(text, tensors)}
@@ -158,7 +160,7 @@ def read(path):
     OSError
         If it cannot be read.
     """
-    path = Path(path)
+    path = Path(path).expanduser()
     _check_file(path)
     # once, and not mapped: a file may be replaced meanwhile, and changed or cut off afterwards
     with path.open("rb") as file:

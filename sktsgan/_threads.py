@@ -14,7 +14,7 @@ from threadpoolctl import ThreadpoolController
 # Rows of a block at most; what is made of more on the way would fill memory, and take no less time.
 _BLOCK = 2000
 
-_lock = threading.Lock()
+_lock = threading.RLock()
 _limits_lock, _limits = threading.Lock(), []
 # Numbers of torch's threads that those inside of `fixed_order` had before.
 _numbers, _own = [], threading.local()
@@ -28,7 +28,8 @@ def fixed_order(alone=False):
     Sums are then taken in the same order, and rows come out the same, whatever else runs and
     however many threads torch may use. Where it may use several, a second worker serves
     :func:`side_by_side` instead. Torch counts threads for each Python thread apart, so several
-    of them may be inside at a time.
+    of them may be inside at a time. What is made without a device is on the CPU, as generators of
+    random numbers are, whatever torch's default device is.
 
     Parameters
     ----------
@@ -48,7 +49,7 @@ def fixed_order(alone=False):
         pool = None
         if n_threads > 1 and not alone:
             pool = ThreadPoolExecutor(1, initializer=_use_one_thread)
-        with pool or nullcontext():
+        with pool or nullcontext(), _default_device():
             token = _worker.set(pool)
             try:
                 yield
@@ -56,6 +57,11 @@ def fixed_order(alone=False):
                 _worker.reset(token)
     finally:
         _leave(n_threads)
+
+
+def _default_device():
+    """Make the CPU torch's default device; to do it where it is so anyway would slow each call."""
+    return nullcontext() if torch.get_default_device().type == "cpu" else torch.device("cpu")
 
 
 def _use_one_thread():
@@ -91,7 +97,7 @@ def _leave(n_threads):
 def _begin_anew():
     """Forget what a forked process has of the threads that it was forked from."""
     global _lock, _limits_lock  # another thread may have held them
-    _lock, _limits_lock = threading.Lock(), threading.Lock()
+    _lock, _limits_lock = threading.RLock(), threading.Lock()
     _limits.clear()
     _numbers.clear()
     _own.is_inside = False

@@ -6,6 +6,7 @@ import pytest
 import torch
 from imblearn.combine import SMOTEENN
 from imblearn.over_sampling import SMOTE, RandomOverSampler
+from scipy.sparse import csr_matrix
 from scipy.spatial.distance import cdist
 
 from sktsgan.metrics import (
@@ -275,10 +276,19 @@ LABELS = np.arange(10) % 2
         (lambda: privacy_report(GOOD, GOOD, GOOD, groups_members=LABELS), "must both be given"),
         (
             lambda: privacy_report(
-                GOOD, GOOD, GOOD, groups_members=LABELS, groups_non_members=["a"] * 10
+                GOOD, GOOD, GOOD, groups_members=LABELS, groups_non_members=[7] * 10
             ),
             "'groups_non_members' must have at least 2 groups",
         ),
+        (
+            lambda: privacy_report(GOOD, GOOD, GOOD, shadows=[(GOOD[:, :2],) * 3]),
+            "'X_members' and 'shadow.X_members' must have the same number of timepoints",
+        ),
+        (
+            lambda: train_shadows(SMOTE(), np.ma.masked_equal(GOOD, GOOD[3, 1]), LABELS),
+            "'X' must be finite. Got NaN or infinity",
+        ),
+        (lambda: train_shadows(SMOTE(), csr_matrix(GOOD), LABELS), "'X' must be dense"),
         (lambda: train_shadows(SMOTE(), GOOD, LABELS[:3]), "'y' must be one for each row of X"),
         (lambda: train_shadows(SMOTE(), GOOD, [None] + 9 * ["a"]), "It is missing in row 0"),
         (lambda: train_shadows(SMOTE(), GOOD, LABELS, n_shadows=0), "'n_shadows' must be"),
@@ -383,3 +393,17 @@ def test_patients_of_either_side_are_drawn_apart():
     groups, is_member = np.arange(60) // 3, np.arange(60) < 15
     for counts in _attacks._bootstrap_counts(groups, is_member, 20, np.random.RandomState(0)):
         assert (counts[:5].sum(), counts[5:].sum()) == (5, 15)
+
+
+@pytest.mark.parametrize("offset", [1e3, 1e6])
+def test_copies_of_both_sides_tell_nothing_at_any_offset(rng, offset):
+    members, others = rng.normal(size=(2, 60, 16))
+
+    def attack(offset):
+        rows = [part + offset for part in (members, others)]
+        shadow = (*rows, np.concatenate(rows))
+        return privacy_report(*shadow, shadows=[shadow], n_bootstraps=1).attacks.loc[
+            "shadow", "auc"
+        ]
+
+    assert attack(offset) == pytest.approx(attack(0), abs=0.02)

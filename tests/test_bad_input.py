@@ -4,6 +4,7 @@ import csv
 import re
 import warnings
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -182,6 +183,9 @@ PARAMETERS = {
     "sampling_strategy: a word": {"sampling_strategy": "most"},
     "sampling_strategy: an unknown class": {"sampling_strategy": {"S": 90}},
     "sampling_strategy: fewer than there are": {"sampling_strategy": {"V": 3}},
+    "sampling_strategy: a mapping that is no dict": {
+        "sampling_strategy": MappingProxyType({"V": 70})
+    },
     "sampling_strategy: a negative number": {"sampling_strategy": {"V": -3}},
     "sampling_strategy: a share above 1": {"sampling_strategy": 1.5},
     "sampling_strategy: a share below what is": {"sampling_strategy": 0.1},
@@ -243,7 +247,7 @@ SAMPLE = {
     "sample: one label": {"y": "N"},
     "sample: labels of another kind": {"y": [0, 1]},
     "sample: a missing label": {"y": pd.array(["N", None], dtype="string")},
-    "sample: labels in two axes": {"y": [["N"], ["V"]]},
+    "sample: labels in two axes": {"y": [["N", "V"], ["V", "N"]]},
     "sample: a word as a seed": {"random_state": "seed"},
 }
 KINDS = [*OF_X, *OF_Y, *PARAMETERS, *SAMPLE]

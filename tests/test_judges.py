@@ -583,6 +583,10 @@ def test_unknown_patients_are_no_patient(rng, known, unknown):
             lambda X, y: density_coverage(X, X, n_neighbors=2.5),
             "'n_neighbors' must be a whole .* 2.5",
         ),
+        (
+            lambda X, y: density_coverage(X[:5], X, n_neighbors=5),
+            "'n_neighbors' must be below the 5 real rows. Got 5",
+        ),
         (lambda X, y: classifier_two_sample_score(X, X, cv=1), "'cv' must be a whole number of at"),
         (
             lambda X, y: train_synthetic_test_real_score(
@@ -592,7 +596,7 @@ def test_unknown_patients_are_no_patient(rng, known, unknown):
         ),
         (
             lambda X, y: train_synthetic_test_real_score(X, np.where(y == "N", None, y), X, y),
-            "'y' must have a label for each row",
+            "'y_real' must have a label for each row",
         ),
     ],
 )
@@ -620,6 +624,10 @@ def test_evaluate_sampler_in_a_pipeline(quick, beats):
     labels[0] = None
     with pytest.raises(ValueError, match="missing in row 0"):
         evaluate_sampler(sampler, frame, labels)
+    with pytest.raises(ValueError, match="'y_train' must have a label .* missing in row 0"):
+        evaluate_sampler(sampler, frame, y, X_train=frame, y_train=labels)
+    with pytest.raises(TypeError, match="'sampler' must be a sampler with a method 'sample'"):
+        evaluate_sampler(Ridge(), frame, y)
 
 
 def test_a_classifier_that_fails_says_so(rng):
@@ -836,3 +844,65 @@ def test_evaluate_sampler_is_seeded(trained, beats):
     tables = [evaluate_sampler(trained, X, y, n_permutations=9, random_state=s) for s in (1, 1, 2)]
     pd.testing.assert_frame_equal(*tables[:2])
     assert (tables[1]["mmd"] != tables[2]["mmd"]).all()
+
+
+@pytest.mark.parametrize("fill", [0.0, 1e6, 1e20])
+def test_a_value_that_stands_for_a_missing_one_hides_nothing(rng, fill):
+    members, others = rng.normal(size=(2, 200, 33))
+    near = members + 0.01 * rng.normal(size=members.shape)
+    fresh = rng.normal(size=members.shape)
+    expected = density_coverage(members, fresh)
+    for rows in (members, others, near, fresh):
+        rows[:120, -1] = fill
+    assert membership_inference_auc(members, others, near) == 1
+    assert memorization_ratio(members, near, X_held_out=others) < 0.05
+    distances = cdist(members, members)
+    inside = cdist(members, fresh) <= np.sort(distances, axis=1)[:, 5:6]
+    found = density_coverage(members, fresh)
+    assert found.coverage == inside.any(axis=1).mean()
+    assert found.density == pytest.approx(inside.mean() * 200 / 5)
+    assert found.density == pytest.approx(expected.density, abs=0.3)
+
+
+@pytest.mark.parametrize("offset", [0, 1e7, 1e9])
+def test_whole_numbers_tie_at_any_offset(rng, offset):
+    rows = rng.integers(-3, 4, size=(3, 60, 3)).astype(float)
+    assert membership_inference_auc(*(rows + offset)) == membership_inference_auc(*rows)
+
+
+@pytest.mark.parametrize(("n_train", "n_held_out"), [(1000, 100), (100, 1000)])
+def test_sets_of_different_sizes_are_compared_as_if_of_one(rng, n_train, n_held_out):
+    def draw(n):  # rows that differ in two ways
+        frequency, phase = rng.uniform(2, 4, size=(n, 1)), rng.uniform(size=(n, 1))
+        return np.sin(2 * np.pi * (frequency * np.arange(32) / 32 + phase))
+
+    ratios = [
+        memorization_ratio(draw(n_train), draw(100), X_held_out=draw(n_held_out), random_state=0)
+        for _ in range(30)
+    ]
+    assert np.mean(ratios) == pytest.approx(1, abs=0.08)
+
+
+def test_rows_of_long_floats_count_once(rng):
+    rows, held_out, synthetic = rng.normal(size=(3, 60, 3))
+    once = memorization_ratio(rows, synthetic, X_held_out=held_out)
+    twice = np.r_[rows, rows].astype(np.longdouble)
+    assert memorization_ratio(twice, synthetic, X_held_out=held_out) == once
+
+
+def test_a_classifier_may_score_itself(beats):
+    X, y = beats
+    options = {"estimator": LogisticRegression(max_iter=1000)}
+    own = train_synthetic_test_real_score(X, y, X[::2], y[::2], scoring=None, **options)
+    assert own == train_synthetic_test_real_score(
+        X, y, X[::2], y[::2], scoring="accuracy", **options
+    )
+
+
+def test_groups_are_of_one_kind(rng):
+    X = rng.normal(size=(6, 4))
+    for groups in ([1, "a", 2, "b", 3, "c"], np.array([1, "a", 2, "b", 3, "c"], dtype=object)):
+        with pytest.raises(TypeError, match="'groups_members' must hold numbers or strings. Got"):
+            membership_inference_auc(X, X, X, groups_members=groups, groups_non_members=[*"defghi"])
+    with pytest.raises(TypeError, match="must both hold numbers or both strings. Got one of each"):
+        membership_inference_auc(X, X, X, groups_members=range(6), groups_non_members=[*"012345"])

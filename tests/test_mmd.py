@@ -7,7 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.spatial.distance import pdist
+from scipy.spatial.distance import cdist, pdist
 from sklearn.metrics.pairwise import rbf_kernel
 
 from sktsgan.metrics import _mmd, maximum_mean_discrepancy, mmd_permutation_test
@@ -221,3 +221,17 @@ def test_groups_of_rows_that_are_far_apart(rng):
     X, Y = rng.normal(size=(2, 30, 4)) + 1e4 * (np.arange(30) % 3 == 0)[:, None]
     expected = slow_mmd(X.tolist(), Y.tolist(), 2.0, False)
     assert maximum_mean_discrepancy(X, Y, bandwidth=2.0) == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("distance", [1e4, 1e7, 1e9])
+def test_groups_of_rows_far_from_each_other(rng, distance):
+    X, Y = rng.normal(scale=0.5, size=(2, 100, 4))
+    X[60:] += distance
+    Y[60:] += distance + 0.7
+
+    def kernel(a, b):  # by subtraction
+        squares = cdist(a, b, "sqeuclidean")
+        return sum(np.exp(-c * squares / 2) for c in (0.25, 0.5, 1, 2, 4)).sum() / 5
+
+    expected = (kernel(X, X) + kernel(Y, Y) - 200) / 9900 - 2 * kernel(X, Y) / 10000
+    assert maximum_mean_discrepancy(X, Y, bandwidth=1.0) == pytest.approx(expected, abs=1e-8)

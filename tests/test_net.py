@@ -14,9 +14,11 @@ from typing import ClassVar
 import numpy as np
 import pytest
 import torch
+from skorch.callbacks import Callback, Freezer, PrintLog
+from torch import nn
 from torch.utils import backend_registration
 
-from sktsgan import _net
+from sktsgan import StaGANSampler, _net
 from sktsgan._net import AdversarialNet, BalancedBatches, BestByMMD, ScaledRows
 from sktsgan._signals import SignalScaler
 from sktsgan._threads import by_blocks, fixed_order, side_by_side
@@ -327,6 +329,82 @@ def test_frozen_layers_stay_as_they_are(quick, beats):
     sampler.partial_fit(*beats)
     assert torch.equal(fixed, before)
     assert not torch.equal(sampler.net_.discriminator_.score.weight, score)
+
+
+class Kept(Callback):
+    def __init__(self):
+        self.weights = []
+
+    def on_epoch_end(self, net, **kwargs):
+        self.weights.append(net.module_.lstm.weight_hh_l0.detach().clone())
+
+
+def test_layers_that_are_frozen_in_mid_training_stay(quick, beats):
+    kept = Kept()
+    freezer = Freezer(lambda name: "lstm" in name, at=2)
+    quick(max_epochs=3, validation_fraction=0, callbacks=[freezer, kept]).fit(*beats)
+    assert torch.equal(kept.weights[0], kept.weights[1])
+    assert torch.equal(kept.weights[0], kept.weights[2])
+
+
+@pytest.mark.parametrize("names", [("module_", "discriminator_"), ("discriminator_", "module_")])
+def test_a_network_may_be_frozen_whole(quick, beats, names):
+    sampler = quick(warm_start=True, validation_fraction=0).fit(*beats)
+    frozen, other = (getattr(sampler.net_, name) for name in names)
+    before = [copy.deepcopy(network).state_dict() for network in (frozen, other)]
+    frozen.requires_grad_(False)
+    sampler.fit(*beats)
+    torch.testing.assert_close(frozen.state_dict(), before[0], rtol=0, atol=0)
+    assert not all(map(torch.equal, other.state_dict().values(), before[1].values()))
+
+
+@pytest.mark.filterwarnings("ignore:Training was interrupted:UserWarning")
+def test_an_interrupt_freezes_nothing(quick, beats, monkeypatch):
+    """At whatever time parameters are frozen or freed."""
+    sampler = quick(warm_start=True).fit(*beats)
+    plain = torch.Tensor.requires_grad_
+
+    def interrupt(self, flag=True):
+        plain(self, flag)
+        if isinstance(self, nn.Parameter):
+            raise KeyboardInterrupt
+        return self
+
+    monkeypatch.setattr(nn.Parameter, "requires_grad_", interrupt, raising=False)
+    sampler.fit(*beats)
+    monkeypatch.undo()
+    assert all(p.requires_grad for p in sampler.net_.discriminator_.parameters())
+
+
+@pytest.mark.filterwarnings("ignore:Only .* passed the selection:UserWarning")
+def test_another_default_device(quick, beats, tmp_path):
+    expected = quick().fit_resample(*beats)[0]
+    quick().fit(*beats).save(tmp_path / "sampler")
+    drawn = StaGANSampler.load(tmp_path / "sampler").sample(9)[0]
+    torch.set_default_device("meta")
+    try:
+        np.testing.assert_array_equal(quick().fit_resample(*beats)[0], expected)
+        np.testing.assert_array_equal(StaGANSampler.load(tmp_path / "sampler").sample(9)[0], drawn)
+    finally:
+        torch.set_default_device(None)
+
+
+def test_callbacks_print_what_they_print(quick, beats, capsys):
+    quick(callbacks=[PrintLog()]).fit(*beats)
+    assert "valid_mmd" in capsys.readouterr().out
+    quick(callbacks=[Kept()]).fit(*beats)
+    assert not capsys.readouterr().out
+
+
+def test_a_network_may_train_a_sampler_of_its_own(quick, beats):
+    def build(**shape):
+        quick(max_epochs=1, steps_per_epoch=1).fit(*beats)
+        return LSTMGenerator(hidden_size=8, **shape)
+
+    process = threading.Thread(target=lambda: quick(generator=build).fit(*beats), daemon=True)
+    process.start()
+    process.join(60)
+    assert not process.is_alive()
 
 
 class Watched(Plain):

@@ -195,3 +195,10 @@ def test_torchrun_starts_them_again(tmp_path):
     done = torchrun(2, "dies and is started again", tmp_path, options=["--max-restarts=1"])
     assert not done.returncode, done.stderr
     assert len(StaGANSampler.load(tmp_path / "broken.sampler").history_) == 6
+
+
+def test_names_without_a_value_are_no_launch(monkeypatch):
+    for name in ("RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"):
+        monkeypatch.setenv(name, "")
+    assert Processes.is_first()
+    assert Processes.joined().n == 1

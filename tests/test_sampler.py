@@ -8,6 +8,7 @@ from collections import Counter
 from functools import partial
 
 import cloudpickle
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -29,6 +30,7 @@ from sktsgan.datasets import make_heartbeats
 from sktsgan.losses import relativistic
 from sktsgan.metrics import maximum_mean_discrepancy
 from sktsgan.networks import ConvDiscriminator, LSTMGenerator
+from sktsgan.plotting import SignalDisplay
 
 THREE_FOLDS = StratifiedKFold(3, shuffle=True, random_state=0)
 ignore_short_selection = pytest.mark.filterwarnings(
@@ -460,6 +462,12 @@ def test_one_hot_labels_in_and_out(quick, beats, n_classes, container):
     expected_X, expected_y = quick().fit_resample(X, places)
     np.testing.assert_array_equal(X_resampled, expected_X)
     np.testing.assert_array_equal(np.asarray(y_resampled), np.eye(n_classes)[expected_y])
+    drawn = sampler.sample(y=y[:4], random_state=0)[0]
+    for labels in (places[:4], places[:4, None]):
+        np.testing.assert_array_equal(sampler.sample(y=labels, random_state=0)[0], drawn)
+    display = SignalDisplay.from_arrays(X, y, X_resampled, y_resampled)
+    assert len(display.ax_) == n_classes
+    plt.close(display.figure_)
     assert type(y_resampled) is type(y)
     if container is pd.DataFrame:
         assert list(y_resampled.dtypes) == list(y.dtypes)
@@ -864,7 +872,7 @@ def test_sample_before_fit(quick):
     [
         ({"y": ["N", "Z"]}, "'y' must hold labels seen in 'fit', ['F', 'N', 'V']. Got 'Z'"),
         ({"y": []}, "'y' must be a list of labels"),
-        ({"y": [["N"]]}, "'y' must be a list of labels"),
+        ({"y": [["N", "V"]]}, "'y' must hold one label for each row"),
         ({"n_samples": 0}, "'n_samples' must be a whole number of at least 1. Got 0"),
         ({"n_samples": 2.5}, "'n_samples' must be a whole number of at least 1. Got 2.5"),
     ],

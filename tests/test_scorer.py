@@ -10,6 +10,7 @@ from imblearn.pipeline import Pipeline
 from scipy.sparse import csr_matrix
 from sklearn import config_context
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import (
@@ -204,6 +205,10 @@ def test_bad_estimators_and_rows(trained, beats):
     X, y = beats
     with pytest.raises(TypeError, match="a search with one. Got SMOTE"):
         MMDScorer()(SMOTE(), X, y)
+    pipeline = Pipeline([("gan", trained), ("clf", LogisticRegression())])
+    for search in (GridSearchCV(pipeline, {}), GridSearchCV(pipeline, {}, refit=False)):
+        with pytest.raises(NotFittedError, match="has a sampler once it is fitted, with 'refit'"):
+            MMDScorer()(search, X, y)
     with pytest.raises(ValueError, match="at least 2 rows of each class. Got 1 of class 'N'"):
         MMDScorer()(trained, X[y == "N"][:1], y[y == "N"][:1])
 

@@ -77,6 +77,13 @@ def test_no_peaks():
         ({"signal": [0.0, np.nan]}, "'signal' must be finite"),
         ({"signal": [[0.0, 1.0], [2.0]]}, "'signal' must hold numbers. Got"),
         ({"signal": np.arange(9) * (1 + 5j)}, "'signal' must hold numbers. Got"),
+        (
+            {"signal": np.ma.masked_equal(np.arange(9.0), 4)},
+            "'signal' must be finite. Got NaN or infinity; cut such parts out",
+        ),
+        ({"signal": np.arange(9).astype("M8[s]")}, "'signal' must hold numbers. Got"),
+        ({"signal": np.full(500, 1e39)}, "'signal' must hold numbers of float32, below 3.4e38"),
+        ({"peaks": np.ma.masked_equal([1, 2], 2)}, "'peaks' must be there. Got masked ones"),
         ({"peaks": [1.5]}, "'peaks' must be a list of whole numbers"),
         ({"peaks": [[1]]}, "'peaks' must be a list of whole numbers"),
         ({"peaks": [4, 500]}, "'peaks' must lie between 0 and 499.* Got 500"),
@@ -116,3 +123,12 @@ def test_windows_that_begin_or_end_at_the_peak(rng, window):
     beats, _ = segment_beats(signal, [200], fs=100, window=window)
     start = 200 - int(100 * window[0])
     np.testing.assert_allclose(beats[0], signal[start : start + 50], rtol=1e-6)
+
+
+def test_a_mask_that_hides_nothing_is_none(rng):
+    signal = rng.normal(size=500)
+    masked = np.ma.masked_invalid(signal)
+    for ours, theirs in zip(
+        segment_beats(masked, [200], fs=180), segment_beats(signal, [200], fs=180), strict=True
+    ):
+        np.testing.assert_array_equal(ours, theirs)

@@ -607,3 +607,25 @@ def test_whatever_is_changed_within_it_is_an_error_or_a_sampler(fitted, path, st
     with contextlib.suppress(ValueError):
         X, _ = StaGANSampler.load(path).sample(2, random_state=0)
         assert np.isfinite(X).all()
+
+
+def test_a_path_may_begin_at_home(fitted, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    fitted.save("~/sampler.safetensors")
+    assert (tmp_path / "sampler.safetensors").is_file()
+    loaded = StaGANSampler.load("~/sampler.safetensors")
+    np.testing.assert_array_equal(loaded.sample(3)[0], fitted.sample(3)[0])
+
+
+def test_a_folder_is_no_file(fitted, tmp_path):
+    with pytest.raises(IsADirectoryError, match="'path' must name a file. .* is a folder"):
+        fitted.save(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_files_are_read_where_gradients_are_off(fitted, path, beats, mode):
+    with mode():
+        loaded = StaGANSampler.load(path)
+    with pytest.warns(UserWarning, match="but fewer at first"):
+        loaded.set_params(warm_start=True).fit(*beats)

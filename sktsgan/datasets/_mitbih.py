@@ -13,7 +13,7 @@ import pandas as pd
 from sklearn.utils import Bunch
 
 from sktsgan._extras import import_extra
-from sktsgan._signals import check_frequency
+from sktsgan._signals import check_frequency, check_whole
 from sktsgan._store import write_whole
 from sktsgan.datasets._segment import check_window, segment_beats
 
@@ -122,7 +122,8 @@ def fetch_mitbih(
         symbol : ndarray of str of shape (n_beats,)
             The database's own annotation.
         rr : ndarray of float of shape (n_beats, 2)
-            Seconds from the beat before and to the beat after; NaN at a recording's ends.
+            Seconds from the beat before and to the beat after; NaN at a recording's ends. Flutter
+            waves are no beats, so that in record 207 up to 100 s lie between two.
         fs : float
             Sampling frequency of `data`.
         feature_names : list of str
@@ -157,7 +158,8 @@ def fetch_mitbih(
     >>> beats.data.shape  # doctest: +SKIP
     (2271, 128)
     """
-    if n_leads not in (1, 2):
+    check_whole("n_leads", n_leads)
+    if n_leads > 2:
         raise ValueError(f"'n_leads' must be 1 or 2. Got {n_leads!r}.")
     if as_frame and n_leads != 1:
         raise ValueError("'as_frame' must be False with 'n_leads=2'. Got True.")

@@ -62,6 +62,11 @@ def segment_beats(signal, peaks, *, fs, target_fs=None, window=(0.3, 0.41)):
         )
     if not np.isfinite(signal).all():
         raise ValueError("'signal' must be finite. Got NaN or infinity; cut such parts out.")
+    if np.abs(signal).max(initial=0) > np.finfo(np.float32).max:
+        raise ValueError(
+            "'signal' must hold numbers of float32, below 3.4e38. Got larger ones; give it in "
+            "another unit."
+        )
     peaks = _check_peaks(peaks, signal.shape)
     fs = check_frequency("fs", fs)
     target_fs = fs if target_fs is None else check_frequency("target_fs", target_fs)
@@ -127,6 +132,8 @@ def check_window(window, fs):
 
 
 def _check_peaks(peaks, shape):
+    if np.ma.is_masked(peaks):
+        raise ValueError("'peaks' must be there. Got masked ones; call compressed().")
     peaks = np.asarray(peaks)
     if peaks.ndim != 1 or (len(peaks) and peaks.dtype.kind not in "iu"):
         raise ValueError(

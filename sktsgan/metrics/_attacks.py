@@ -9,18 +9,26 @@ from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import auc, roc_curve
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
-from sklearn.neighbors import NearestNeighbors
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from sktsgan._signals import as_signals, check_whole
-from sktsgan.metrics._judges import centred, check_sides, distance_scores, memorization_ratio
+from sktsgan.metrics._judges import (
+    check_both_groups,
+    check_sides,
+    distance_scores,
+    in_unit,
+    memorization_ratio,
+    nearest_rows,
+)
 from sktsgan.metrics._rows import (
     as_sampled,
+    check_arrays,
     check_groups,
     check_one_each,
+    check_pair,
     check_row_labels,
     check_rows,
 )
@@ -156,7 +164,7 @@ def privacy_report(
     check_whole("n_bootstraps", n_bootstraps)
     check_whole("n_closest", n_closest)
     is_member = np.arange(len(X_members) + len(X_non_members)) < len(X_members)
-    groups = _check_both_groups(groups_members, groups_non_members, is_member)
+    groups = _groups_of_all(groups_members, groups_non_members, is_member)
     X = np.concatenate([X_members, X_non_members])
     results = {"distance": distance_scores(X, X_synthetic)}
     if shadows is not None:
@@ -221,7 +229,8 @@ def train_shadows(sampler, X, y, *, groups=None, n_shadows=4, random_state=0):
     >>> [len(shadow.X_synthetic) for shadow in shadows]  # to 70 rows of V from 30
     [40, 40]
     """
-    X = np.asarray(X)
+    shape = np.shape(X)
+    X = check_arrays(X, X, names=("X", "X"))[0].reshape(shape)
     y = check_row_labels(y, X, ("X", "y"))
     groups = None if groups is None else check_groups(groups, len(X), "X")
     check_whole("n_shadows", n_shadows)
@@ -326,28 +335,19 @@ def _train_shadow(sampler, X, y, members, others, rng):
     return Shadow(*(X[rows] for rows in sides), X_resampled[n_members:])
 
 
-def _check_both_groups(members, non_members, is_member):
+def _groups_of_all(members, non_members, is_member):
     """Return the groups of all rows; each row its own where there are none."""
-    if (members is None) != (non_members is None):
-        raise ValueError(
-            "'groups_members' and 'groups_non_members' must both be given or neither. Got one."
-        )
-    if members is None:
+    sizes = np.count_nonzero(is_member), np.count_nonzero(~is_member)
+    sides = check_both_groups(members, non_members, *sizes)
+    if sides is None:
         return np.arange(len(is_member))
-    n_members = int(is_member.sum())
-    sides = {
-        "groups_members": check_groups(members, n_members, "X_members", "groups_members"),
-        "groups_non_members": check_groups(
-            non_members, len(is_member) - n_members, "X_non_members", "groups_non_members"
-        ),
-    }
-    for name, groups in sides.items():
+    for name, groups in zip(("groups_members", "groups_non_members"), sides, strict=True):
         if len(np.unique(groups)) < 2:
             raise ValueError(
                 f"'{name}' must have at least 2 groups, as intervals are over groups. Got one; "
                 "leave groups out for intervals over rows."
             )
-    return np.unique(np.concatenate(list(sides.values())), return_inverse=True)[1]
+    return np.unique(np.concatenate(sides), return_inverse=True)[1]
 
 
 def _check_scores(scores, is_member):
@@ -376,6 +376,7 @@ def _shadow_scores(X, X_synthetic, shadows):
                 f"Got {len(shadow)} parts; 'train_shadows' makes them."
             )
         members, others, synthetic = check_sides(*shadow, prefix="shadow.")
+        check_pair(X, members, names=("X_members", "shadow.X_members"))
         features.append(_log_distances(np.concatenate([members, others]), synthetic))
         targets.append(np.arange(len(members) + len(others)) < len(members))
     n_nearest = min(part.shape[1] for part in features)
@@ -390,10 +391,10 @@ def _shadow_scores(X, X_synthetic, shadows):
 def _log_distances(X, X_synthetic):
     """Logarithms of the distances to the nearest synthetic rows; copies are very near."""
     n_nearest = min(_N_NEAREST, len(X_synthetic))
-    X_synthetic, X = centred(X_synthetic, X)
-    distances, _ = NearestNeighbors(n_neighbors=n_nearest).fit(X_synthetic).kneighbors(X)
+    X_synthetic, X = in_unit(X_synthetic, X)
+    distances, _ = nearest_rows(X_synthetic, X, n_nearest)
     # against the usual size of a row, so that the unit does not matter
-    size = np.median(np.linalg.norm(X_synthetic, axis=1)) or 1.0
+    size = np.median(np.linalg.norm(X_synthetic - np.median(X_synthetic, axis=0), axis=1)) or 1.0
     return np.log(distances / size + 1e-6)
 
 
@@ -442,14 +443,12 @@ def _figures(is_member, scores, weight):
 
 def _closest(X_members, X_non_members, X_synthetic, n_closest):
     """Find the synthetic rows that are closest to a member."""
-    members, others, synthetic = centred(X_members, X_non_members, X_synthetic)
+    members, others, synthetic = in_unit(X_members, X_non_members, X_synthetic)
 
     def _nearest(X, rows):
-        index = NearestNeighbors(n_neighbors=1).fit(X)
-        return index.kneighbors(synthetic[rows], return_distance=False)[:, 0]
+        return nearest_rows(X, synthetic[rows])[1][:, 0]
 
-    def _distances(X, places, rows):
-        # in the rows' own unit, and subtracted, as a search by products rounds small ones
+    def _distances(X, places, rows):  # in the rows' own unit
         return np.linalg.norm(
             X[places].astype(np.float64) - X_synthetic[rows].astype(np.float64), axis=1
         )

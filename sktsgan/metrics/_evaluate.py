@@ -58,7 +58,8 @@ def evaluate_sampler(
         - ``memorization_ratio``: :func:`memorization_ratio` (1 is best), NaN without `X_train`.
 
         Figures that need more rows than a class has are NaN: density, coverage and
-        `two_sample_auc` for five rows or fewer.
+        `two_sample_auc` for five rows or fewer, `mmd` and `p` for one, and `p` where all rows of a
+        class are of one patient.
 
     Raises
     ------

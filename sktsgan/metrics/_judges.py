@@ -1,12 +1,11 @@
 """Judges of synthetic signals beside the MMD: neighbours, classifiers, copies."""
 
-import numbers
 from typing import NamedTuple
 
 import numpy as np
 from sklearn.base import clone
 from sklearn.ensemble import RandomForestClassifier
-from sklearn.metrics import get_scorer, pairwise_distances_chunked, roc_auc_score
+from sklearn.metrics import check_scoring, pairwise_distances_chunked, roc_auc_score
 from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.neighbors import NearestNeighbors
 from sklearn.pipeline import make_pipeline
@@ -14,8 +13,13 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils import check_random_state
 
 from sktsgan._arrays import first_of_each
-from sktsgan._signals import check_whole
+from sktsgan._signals import check_whole, plain
 from sktsgan.metrics._rows import check_arrays, check_common_class, check_groups, check_row_labels
+
+# Of the size of a row: distances below are too inexact where products were subtracted.
+_LEAST_FOUND = 1e-5
+# Of which the mean says how distances grow where a set is thinned.
+_N_THINNINGS = 20
 
 
 class DensityCoverage(NamedTuple):
@@ -78,26 +82,23 @@ def density_coverage(X_real, X_synthetic, *, n_neighbors=5):
     True
     """
     X_real, X_synthetic = check_arrays(X_real, X_synthetic)
-    if not (isinstance(n_neighbors, numbers.Integral) and 1 <= n_neighbors < len(X_real)):
+    check_whole("n_neighbors", n_neighbors)
+    if n_neighbors >= len(X_real):
         raise ValueError(
-            "'n_neighbors' must be a whole number of at least 1 and below the "
-            f"{len(X_real)} real rows. Got {n_neighbors!r}."
+            f"'n_neighbors' must be below the {len(X_real)} real rows. Got {n_neighbors!r}."
         )
-    X_real, X_synthetic = centred(X_real, X_synthetic)
+    X_real, X_synthetic = in_unit(X_real, X_synthetic)
     # the first is the row itself; a row on the edge of a ball, as a copy may be, lies in it
-    index = NearestNeighbors(n_neighbors=n_neighbors + 1).fit(X_real)
-    radii = index.kneighbors(X_real)[0][:, -1] * (1 + 1e-6)
-    # found by products, the squared distance of equal rows is not quite 0
-    rounding = 4 * np.finfo(np.float64).eps * X_real.shape[1] ** 0.5
-    radii = np.sqrt(radii**2 + rounding * np.square(X_real).sum(axis=1))
+    radii = nearest_rows(X_real, X_real, n_neighbors + 1)[0][:, -1] * (1 + 1e-6)
 
     def _count(distances, start):
-        inside = distances <= radii[start : start + len(distances), None]
+        inside = distances <= radii[start : start + len(distances), None] ** 2
         return inside.sum(axis=1)
 
-    counts = np.concatenate(
-        list(pairwise_distances_chunked(X_real, X_synthetic, reduce_func=_count))
+    chunks = pairwise_distances_chunked(  # by subtraction
+        X_real, X_synthetic, metric="sqeuclidean", reduce_func=_count
     )
+    counts = np.concatenate(list(chunks))
     density = counts.sum() / (n_neighbors * len(X_synthetic))
     return DensityCoverage(float(density), float((counts > 0).mean()))
 
@@ -189,8 +190,8 @@ def train_synthetic_test_real_score(
         Their labels.
     estimator : classifier, default=None
         By default a random forest of 100 trees with balanced class weights.
-    scoring : str or callable, default="f1_macro"
-        Scorer, as in scikit-learn; higher is better.
+    scoring : str, callable or None, default="f1_macro"
+        Scorer, as in scikit-learn; higher is better. None takes the classifier's own score.
     reverse : bool, default=False
         Whether to train on real and test on synthetic rows instead.
     random_state : int or RandomState instance, default=0
@@ -228,7 +229,7 @@ def train_synthetic_test_real_score(
     check_common_class(sides[1][1], sides[0][1])
     (X_train, y_train), (X_test, y_test) = sides[::-1] if reverse else sides
     estimator = _forest(check_random_state(random_state)) if estimator is None else clone(estimator)
-    scorer = get_scorer(scoring) if isinstance(scoring, str) else scoring
+    scorer = check_scoring(estimator, scoring)
     return float(scorer(estimator.fit(X_train, y_train), X_test, y_test))
 
 
@@ -240,8 +241,9 @@ def memorization_ratio(X_real, X_synthetic, *, X_held_out, random_state=0):
     nearest of more rows is nearer: distances to the larger set are enlarged by as much as others
     grow when it is thinned to as many rows as the smaller has. All rows can have been copied, so
     that none is left out of the search itself. Rows that a set has twice count once. Where one set
-    has ten times the rows of the other, and rows differ in one or two ways alone, as sines do, the
-    ratio may be off by a tenth.
+    has four times the rows of the other or more, the ratio may be off by a tenth where rows differ
+    in one or two ways alone, as sines do, and by up to a third where the smaller set has 15 rows;
+    for simulated heartbeats it was off by no more than 0.03 in the mean.
 
     Parameters
     ----------
@@ -278,7 +280,7 @@ def memorization_ratio(X_real, X_synthetic, *, X_held_out, random_state=0):
     X_real, X_synthetic = check_arrays(X_real, X_synthetic)
     X_held_out, _ = check_arrays(X_held_out, X_synthetic, names=("X_held_out", "X_synthetic"))
     X_real, X_held_out = (X[first_of_each(X)] for X in (X_real, X_held_out))
-    X_real, X_held_out, X_synthetic = centred(X_real, X_held_out, X_synthetic)
+    X_real, X_held_out, X_synthetic = in_unit(X_real, X_held_out, X_synthetic)
     rng = check_random_state(random_state)
     sizes = len(X_real), len(X_held_out)
     to_train = _usual_distance(X_real, X_synthetic, X_held_out, sizes, rng)
@@ -296,13 +298,19 @@ def _usual_distance(X, queries, others, sizes, rng):
     other real rows. The least of the three is taken.
     """
     k = min(2, *sizes)
-    full = np.median(_exact_distances(X, queries, k), axis=0)
+
+    def _measure(X):
+        ways = (queries, k), (others, 1)
+        return np.concatenate([np.median(nearest_rows(X, *way)[0], axis=0) for way in ways])
+
+    full = _measure(X)
     if not full[0] or len(X) == min(sizes):
         return full[0]
-    thinned = X[rng.permutation(len(X))[: min(sizes)]]
-    growths = np.median(_exact_distances(thinned, queries, k), axis=0) / full
-    before, after = (np.median(_exact_distances(part, others, 1)) for part in (X, thinned))
-    return full[0] * min(*growths, after / before if before else np.inf)
+    thinned = [
+        _measure(X[rng.permutation(len(X))[: min(sizes)]])
+        for _ in range(_N_THINNINGS)  # the least of three that are due to chance would be too low
+    ]
+    return full[0] * (np.mean(thinned, axis=0)[full > 0] / full[full > 0]).min()
 
 
 def membership_inference_auc(
@@ -358,16 +366,10 @@ def membership_inference_auc(
     1.0
     """
     X_members, X_non_members, X_synthetic = check_sides(X_members, X_non_members, X_synthetic)
-    if (groups_members is None) != (groups_non_members is None):
-        raise ValueError(
-            "'groups_members' and 'groups_non_members' must both be given or neither. Got one."
-        )
-    if groups_members is not None:
-        groups = check_groups(groups_members, len(X_members), "X_members", "groups_members")
-        others = check_groups(
-            groups_non_members, len(X_non_members), "X_non_members", "groups_non_members"
-        )
-        shared = np.intersect1d(groups, others)
+    sizes = len(X_members), len(X_non_members)
+    groups = check_both_groups(groups_members, groups_non_members, *sizes)
+    if groups:
+        shared = np.intersect1d(*groups)
         if len(shared):
             raise ValueError(
                 "'groups_members' and 'groups_non_members' must have no group in common. "
@@ -393,10 +395,46 @@ def distance_scores(X, X_synthetic):
     ndarray of shape (n_samples,)
         Minus the distance to the nearest synthetic row, in no unit.
     """
-    X_synthetic, X = centred(X_synthetic, X)
+    X_synthetic, X = in_unit(X_synthetic, X)
     # equal distances, as between whole numbers in some unit, differ by their rounding
-    digits, exponent = np.frexp(_exact_distances(X_synthetic, X, 1)[:, 0])
+    digits, exponent = np.frexp(nearest_rows(X_synthetic, X)[0][:, 0])
     return -np.ldexp(np.round(digits, 12), exponent)
+
+
+def check_both_groups(members, non_members, n_members, n_non_members):
+    """Return the groups of both sides as arrays, or say what is wrong with them.
+
+    Parameters
+    ----------
+    members : array-like of shape (n_members,) or None
+        Groups of the members.
+    non_members : array-like of shape (n_non_members,) or None
+        Groups of the others.
+    n_members, n_non_members : int
+        Rows of each side.
+
+    Returns
+    -------
+    list of two ndarray, or None
+        The groups, in numbers or in words; None where there are none.
+    """
+    if (members is None) != (non_members is None):
+        raise ValueError(
+            "'groups_members' and 'groups_non_members' must both be given or neither. Got one."
+        )
+    if members is None:
+        return None
+    groups = [
+        check_groups(members, n_members, "X_members", "groups_members"),
+        check_groups(non_members, n_non_members, "X_non_members", "groups_non_members"),
+    ]
+    kinds = [isinstance(plain(part[0]), str) for part in groups]
+    if kinds[0] != kinds[1]:
+        raise TypeError(
+            "'groups_members' and 'groups_non_members' must both hold numbers or both strings. "
+            "Got one of each; use strings."
+        )
+    return groups
 
 
 def check_sides(X_members, X_non_members, X_synthetic, prefix=""):
@@ -420,8 +458,25 @@ def check_sides(X_members, X_non_members, X_synthetic, prefix=""):
     return X_members, X_non_members, X_synthetic
 
 
-def centred(*sets):
+def centred(X):
     """Move rows to around 0 and near 1, so that rounding is far below what distances differ by.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, n_features)
+        Rows, checked.
+
+    Returns
+    -------
+    ndarray of float64
+        The rows less their median, which no far-off row moves away, in a unit of :func:`in_unit`.
+    """
+    (X,) = in_unit(X)
+    return in_unit(X - np.median(X, axis=0))[0]
+
+
+def in_unit(*sets):
+    """Divide rows by the power of two next to the largest value, so that their squares are finite.
 
     Parameters
     ----------
@@ -431,26 +486,46 @@ def centred(*sets):
     Returns
     -------
     list of ndarray of float64
-        The rows, all moved by the median of the first set, which no far-off row moves away, and in
-        units of the largest value left.
+        The rows, none rounded.
     """
-    largest = max(float(np.abs(X.astype(np.float64)).max()) for X in sets) or 1.0
-    sets = [X / np.float64(largest) for X in sets]
-    center = np.median(sets[0], axis=0)
-    sets = [X - center for X in sets]
-    largest = max(np.abs(X).max() for X in sets) or 1.0
-    return [X / largest for X in sets]
+    sets = [X.astype(np.float64) for X in sets]
+    unit = 2.0 ** np.frexp(max(np.abs(X).max() for X in sets))[1]
+    return [X / unit for X in sets]
 
 
-def _exact_distances(X, queries, n_neighbors):
-    """Distances from each query to its nearest rows of `X`, by subtraction.
+def nearest_rows(X, queries, n_neighbors=1):
+    """Find the nearest rows of `X` to each query.
 
-    A search by products leaves a rounded zero between equal rows.
+    A search by products leaves a rounded zero between equal rows, so that distances are subtracted
+    afterwards. Where they are so small that the search may have missed nearer rows, as where a
+    value that stands for a missing one is beyond all others, those queries are searched by a tree.
+
+    Parameters
+    ----------
+    X, queries : ndarray of float64 of shape (n, n_features)
+        Rows, of :func:`in_unit`.
+    n_neighbors : int, default=1
+        How many.
+
+    Returns
+    -------
+    distances : ndarray of shape (n_queries, n_neighbors)
+        In ascending order.
+    places : ndarray of int of shape (n_queries, n_neighbors)
+        Of which rows.
     """
-    index = NearestNeighbors(n_neighbors=n_neighbors).fit(X)
-    nearest = index.kneighbors(queries, return_distance=False)
-    differences = (queries - X[places] for places in nearest.T)
-    return np.stack([np.linalg.norm(part, axis=1) for part in differences], axis=1)
+    center = np.median(X, axis=0)
+    index = NearestNeighbors(n_neighbors=n_neighbors, algorithm="brute").fit(X - center)
+    places = index.kneighbors(queries - center, return_distance=False)
+    differences = (queries - X[column] for column in places.T)
+    distances = np.stack([np.linalg.norm(part, axis=1) for part in differences], axis=1)
+    least = _LEAST_FOUND * np.linalg.norm(queries - center, axis=1)[:, None]
+    again = np.flatnonzero(((distances > 0) & (distances < least)).any(axis=1))
+    if len(again):
+        index = NearestNeighbors(n_neighbors=n_neighbors, algorithm="ball_tree").fit(X)
+        distances[again], places[again] = index.kneighbors(queries[again])
+    order = np.argsort(distances, axis=1, kind="stable")
+    return tuple(np.take_along_axis(part, order, axis=1) for part in (distances, places))
 
 
 def _forest(rng):

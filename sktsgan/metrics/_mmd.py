@@ -21,6 +21,8 @@ _N_ROWS, _N_COLUMNS = 1024, 512
 _FAR = 256
 # The same where sums of two would no longer be finite.
 _FARTHEST = 1e300
+# From there on products of float64 are rounded by more than 1e-10.
+_FAR_IN_DOUBLE = 1e5
 # Rows of the larger set up to which all pairs are taken by default.
 _MAX_EXACT = 20_000
 # Rows of a block of the cheaper estimator.
@@ -152,7 +154,8 @@ def mmd_permutation_test(
     which both sets do come from one distribution.
 
     All permutations are computed at once, as products of the kernel matrix with the permuted
-    labels; the matrix has (n_real + n_synthetic)^2 entries of 4 bytes.
+    labels; the matrix has (n_real + n_synthetic)^2 entries of 4 bytes, or of 8 where a row lies
+    beyond some 45 bandwidths, and three copies of it are needed.
 
     Parameters
     ----------
@@ -301,7 +304,8 @@ def _mean_over_blocks(X_real, X_synthetic, bandwidth):
     if n_blocks < 2:
         raise ValueError(
             "'X_real' and 'X_synthetic' must have at least 4 rows each with estimator='blocks', or "
-            f"where one has more than {_MAX_EXACT:,}. Got {len(X_real)} and {len(X_synthetic)}."
+            f"where one has more than {_MAX_EXACT:,}. Got {len(X_real)} and {len(X_synthetic)}; "
+            "set estimator='exact'."
         )
     rng, values = np.random.default_rng(0), []
     orders = [rng.permutation(len(X)) for X in (X_real, X_synthetic)]
@@ -355,6 +359,11 @@ def _prepare(X, center, bandwidth, *, flip=False):
 def _exponents(rows, columns):
     if rows.dtype != columns.dtype:
         rows, columns = rows.double(), columns.double()
+    farthest = min(float(rows[:, -2].min()), float(columns[:, -1].min()))
+    if farthest < -_FAR_IN_DOUBLE:  # even there rounding would drown the difference of such rows
+        plain = "donot_use_mm_for_euclid_dist"
+        distances = torch.cdist(rows[:, :-2], columns[:, :-2], compute_mode=plain)
+        return distances.square_().div_(-2)
     with torch.autocast(rows.device.type, enabled=False):  # as a caller may be in one
         return torch.mm(rows, columns.T).clamp_max_(0)
 
@@ -381,7 +390,7 @@ def _kernel_matrix(rows, bandwidth):
     for _ in _FACTORS[1:]:
         power.mul_(power if far else power + 2)
         kernel += power
-    return kernel.fill_diagonal_(0) / len(_FACTORS)
+    return kernel.fill_diagonal_(0).div_(len(_FACTORS))
 
 
 def _permute(is_real, groups, n_permutations, rng):
@@ -419,7 +428,7 @@ def _discrepancies(kernel, labels):
         product = kernel @ labels
     row_sums = kernel.sum(1, dtype=torch.float64)
     real = (labels * product).sum(0, dtype=torch.float64)
-    between = (row_sums[None] @ labels.double()).squeeze(0) - real
+    between = row_sums @ labels.double() - real
     synthetic = row_sums.sum() - real - 2 * between
     return (
         real / (n_real * (n_real - 1))

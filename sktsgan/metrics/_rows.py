@@ -5,10 +5,12 @@ import pandas as pd
 import torch
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils.validation import validate_data
 
 from sktsgan._arrays import in_memory, in_parts, mapped
-from sktsgan._signals import check_labels, check_not_ragged, from_columns
+from sktsgan._signals import check_labels, check_not_ragged, from_columns, plain
 
 # Of more the sum of squares may be infinite, and of less squares may vanish.
 _LARGEST, _SMALLEST = 1e150, 1e-150
@@ -137,8 +139,8 @@ def _as_numbers(X, name):
         raise ValueError(f"'{name}' must be dense. Got a sparse {type(X).__name__}; use toarray().")
     check_not_ragged(X, f"'{name}'")
     X = np.asarray(mapped(X))
-    if X.dtype.kind in "fiu":
-        return X
+    if X.dtype.kind in "fiu":  # longer floats are padded by bytes of any kind
+        return X if X.dtype.itemsize <= 8 else X.astype(np.float64)
     try:
         if X.dtype.kind == "c":
             raise TypeError("a part of complex numbers would be lost")
@@ -172,13 +174,17 @@ def check_groups(groups, n_rows, rows, name="groups"):
         If one is missing, or their number differs.
     """
     checked = check_one_each(groups, n_rows, rows, name)
-    # as objects, before numpy makes a word of what is missing among words
-    missing = np.flatnonzero(pd.isna(np.asarray(groups, dtype=object).ravel()))
+    # as objects, before numpy makes words of what is missing or a number among words
+    groups = np.asarray(groups, dtype=object).ravel()
+    missing = np.flatnonzero(pd.isna(groups))
     if len(missing):
         raise ValueError(
             f"'{name}' must be known for each row. That of row {missing[0]} is missing; give each "
             "row of an unknown patient a name of its own, or leave it out."
         )
+    kinds = {isinstance(plain(group), str) for group in groups}
+    if len(kinds) > 1:
+        raise TypeError(f"'{name}' must hold numbers or strings. Got both; use strings.")
     return checked
 
 
@@ -222,8 +228,8 @@ def check_row_labels(y, X, names):
 
     Parameters
     ----------
-    y : array-like of shape (n_rows,) or (n_rows, 1)
-        Labels.
+    y : array-like of shape (n_rows,), (n_rows, 1) or (n_rows, n_classes)
+        Labels, or a column for each class.
     X : array-like of shape (n_rows, ...)
         Rows that they belong to.
     names : tuple of str
@@ -241,7 +247,9 @@ def check_row_labels(y, X, names):
     TypeError
         If they are of several kinds.
     """
-    return check_one_each(check_labels(in_memory(y)), len(X), *names)
+    y = check_labels(in_memory(y), names[1])
+    columns = from_columns(y)
+    return check_one_each(y if columns is None else columns, len(X), *names)
 
 
 def check_common_class(y_real, y_synthetic, names=("y_real", "y_synthetic")):
@@ -267,7 +275,7 @@ def check_common_class(y_real, y_synthetic, names=("y_real", "y_synthetic")):
         )
 
 
-def find_sampler(estimator, X=None):
+def find_sampler(estimator, X=None, name="sampler"):
     """Find the sampler in an estimator, and turn rows into what the sampler was given.
 
     Parameters
@@ -276,6 +284,8 @@ def find_sampler(estimator, X=None):
         Fitted.
     X : array-like of shape (n_samples, ...), default=None
         Rows as the estimator was given them.
+    name : str, default="sampler"
+        The argument's name.
 
     Returns
     -------
@@ -288,11 +298,13 @@ def find_sampler(estimator, X=None):
     ------
     TypeError
         If there is none.
+    sklearn.exceptions.NotFittedError
+        If it is a search that has none yet.
     """
     found = _search(estimator, X)
     if found is None:
         raise TypeError(
-            "'estimator' must be a sampler with a method 'sample', or a Pipeline or a search with "
+            f"'{name}' must be a sampler with a method 'sample', or a Pipeline or a search with "
             f"one. Got {type(estimator).__name__}."
         )
     return found
@@ -301,6 +313,11 @@ def find_sampler(estimator, X=None):
 def _search(estimator, X):
     if hasattr(estimator, "sample"):
         return estimator, X
+    if isinstance(estimator, BaseSearchCV) and not hasattr(estimator, "best_estimator_"):
+        raise NotFittedError(
+            f"A {type(estimator).__name__} has a sampler once it is fitted, with 'refit'. This one "
+            "is not."
+        )
     if hasattr(estimator, "best_estimator_"):
         return _search(estimator.best_estimator_, X)
     for _, step in getattr(estimator, "steps", []):
@@ -312,7 +329,7 @@ def _search(estimator, X):
     return None
 
 
-def as_sampled(estimator, X, y, names=("X", "y")):
+def as_sampled(estimator, X, y, names=("X", "y"), name="sampler"):
     """Find the sampler in an estimator, and check rows and labels as it was given some.
 
     Parameters
@@ -324,7 +341,9 @@ def as_sampled(estimator, X, y, names=("X", "y")):
     y : array-like of shape (n_samples,) or (n_samples, n_classes)
         Their labels, or a column for each class.
     names : tuple of str, default=("X", "y")
-        The arguments' names.
+        What rows and labels are called.
+    name : str, default="sampler"
+        What the estimator is called.
 
     Returns
     -------
@@ -343,14 +362,12 @@ def as_sampled(estimator, X, y, names=("X", "y")):
     TypeError
         If there is no sampler, or labels are of several kinds.
     """
-    sampler, X = find_sampler(estimator, X)
+    sampler, X = find_sampler(estimator, X, name)
     if isinstance(sampler, BaseEstimator):
         validate_data(sampler, X, reset=False, skip_check_array=True)  # number and names of columns
     shape = np.shape(X)
     X = check_rows(X, names[0]).reshape(shape)
-    y = check_labels(in_memory(y))
-    columns = from_columns(y)
-    return sampler, X, check_one_each(y if columns is None else columns, len(X), *names)
+    return sampler, X, check_row_labels(y, X, names)
 
 
 def as_tensor(X):

@@ -198,7 +198,7 @@ def _neighbors_kept(X, rng):
         return _principal_components(X, rng)[0], names
     perplexity = min(30, (len(X) - 1) / 3)
     tsne = TSNE(perplexity=perplexity, init="pca", random_state=rng)
-    return tsne.fit_transform(centred(X)[0]), names  # it squares in float32
+    return tsne.fit_transform(centred(X)), names  # it squares in float32
 
 
 _METHODS = {"pca": _principal_components, "tsne": _neighbors_kept}
