@@ -24,6 +24,8 @@ _AGREEING_SHARE_OF_CLASS = 0.5
 _TOLERANCE = 1e-3
 # A channel is dead where no more than this share of its rows varies, and in no class most do.
 _LIVE_SHARE = 0.1
+# Halvings after which a move is known to the last digit.
+_N_BISECTIONS = 60
 # What rounding makes of the deviation of a constant, as a share of it.
 _ROUNDING = 1e-12
 
@@ -36,10 +38,10 @@ class Preparation:
     and standard deviation, or the same largest value, or largest, summed or squared magnitude, in
     each channel or in all of them together. Rows whose *offset* alone was taken out have the same
     mean or the same smallest or largest value. A *limit* is the smallest or the largest value of a
-    channel in all rows that many of them reach, as counts reach 0. Sums of rows moved in time and
-    generated ones have none of it to the last digit, and a classifier could tell them from real
-    ones by it. What most rows of a class do not share is no preparation: it may be what tells them
-    from others.
+    channel in all rows that many of them reach, as counts reach 0; what is never negative stays so.
+    Channels of *whole* numbers keep to them. Sums of rows moved in time and generated ones have
+    none of it to the last digit, and a classifier could tell them from real ones by it. What most
+    rows of a class do not share is no preparation: it may be what tells them from others.
 
     Parameters
     ----------
@@ -74,10 +76,12 @@ class Preparation:
         self.with_padding = self.measure is not None and self.start is None
         self.scaled = self.size is not None
         has_range = self.measure is not None and self.measure.func is _range
-        self.limits = None if has_range else _find_limits(signals)
+        self.limits = _find_limits(signals, ~self.padding, has_range)
+        self.whole = (signals == np.rint(signals)).all(axis=(0, 2))[:, None]
 
     def __bool__(self):
-        return self.measure is not None or self.padded or self.limits is not None
+        is_any = self.measure is not None or self.limits is not None
+        return is_any or self.padded or bool(self.whole.any())
 
     def give(self, signals, like=None):
         """Prepare new signals as real ones were.
@@ -96,7 +100,7 @@ class Preparation:
         """
         padding = np.zeros_like(signals, dtype=bool) if like is None else self.padding[like]
         if self.limits is not None:
-            signals = np.clip(signals, *self.limits)
+            signals = _within(signals, ~padding, *self.limits)
         if self.measure is not None:
             start, size = self.measure(signals, ~padding)
             usual_start, usual_size = self.start, self.size
@@ -113,18 +117,58 @@ class Preparation:
             dead = np.isnan(usual_start)  # such a channel holds its own number in each row
             own = _moments(signals, ~padding, axis=2)[0] if dead.any() else start
             signals = np.where(dead, own, np.where(flat, signals, usual_start + moved))
+        signals = np.where(self.whole, np.rint(signals), signals)
         return signals if like is None else np.where(padding, self.signals[like], signals)
 
 
-def _find_limits(signals):
-    """Return what each channel stays above and below, infinite where few rows reach a limit."""
+def _find_limits(signals, inside, has_range):
+    """Return what each channel stays above and below, infinite where few rows reach a limit.
+
+    Rows that have one range each reach both its ends by that, once: there most have to do so twice.
+    What is never negative stays so, and what is never 0 stays above half of the least.
+    """
     n_rows = max(_LEAST_PADDED, _PADDED_SHARE * len(signals))
     limits = []
     for extreme, none in ((np.min, -np.inf), (np.max, np.inf)):
-        limit = extreme(signals, axis=(0, 2))[:, None]
-        n_reaching = (signals == limit).any(axis=2).sum(axis=0)[:, None]
-        limits.append(np.where(n_reaching >= n_rows, limit, none))
+        limit = extreme(signals, axis=(0, 2))
+        n_points = ((signals == limit[:, None]) & (inside | (not has_range))).sum(axis=2)
+        is_one = np.median(n_points, axis=0) > 1 if has_range else (n_points > 0).sum(0) >= n_rows
+        if extreme is np.min and not has_range:
+            limit, is_one = np.where(is_one, limit, limit / 2), is_one | (limit >= 0)
+        limits.append(np.where(is_one, limit, none)[:, None])
     return None if np.isinf(limits).all() else tuple(limits)
+
+
+def _within(signals, inside, low, high):
+    """Take signals to the nearest ones between limits that have the same means.
+
+    What is cut off alone would leave rows higher than they were, or lower. The nearest ones are
+    moved by one number and then cut off, and bisection finds it.
+    """
+    rows, channels = np.nonzero(((signals < low) | (signals > high)).any(axis=2))
+    if not len(rows):
+        return signals
+    own, inside = signals[rows, channels][:, None], inside[rows, channels][:, None]
+    low, high = low[channels][:, None], high[channels][:, None]
+
+    def _cut(move):
+        return np.clip(own - move, low, high)
+
+    def _mean(own):
+        return _moments(own, inside, axis=2)[0]
+
+    mean, edges = _mean(own), (own.min(axis=2, keepdims=True), own.max(axis=2, keepdims=True))
+    least, most = (
+        np.where(np.isinf(limit), 0, edge - limit)
+        for edge, limit in zip(edges, (high, low), strict=True)
+    )
+    for _ in range(_N_BISECTIONS):
+        middle = (least + most) / 2
+        above = _mean(_cut(middle)) > mean
+        least, most = np.where(above, middle, least), np.where(above, most, middle)
+    signals = signals.copy()
+    signals[rows, channels] = _cut(least)[:, 0]
+    return signals
 
 
 def _find_padding(signals):

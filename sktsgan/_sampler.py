@@ -124,8 +124,8 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
     kept. ``fit_resample`` gives a part of the new rows by the generator, with the fine detail of
     real rows, and the others as weighted means of neighbouring real rows; all are varied as rows of
     the largest class vary near them, and padded, scaled or centred one by one where real rows are,
-    within limits that many of these reach. It draws more rows than it needs and leaves out
-    near-copies of training rows and those that rows of other classes surround.
+    within limits that these keep to, and whole where they are. It draws more rows than it needs and
+    leaves out near-copies of training rows and those that rows of other classes surround.
 
     Read more in the :ref:`user guide <user_guide>`.
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.optimize import brentq
 
 from sktsgan._preparation import Preparation
 from sktsgan.datasets import make_heartbeats
@@ -49,7 +50,7 @@ def padded(X, n_padded, value=0.0, front=False):
     [
         lambda X: X,
         lambda X: X / np.abs(X).max(),
-        lambda X: np.round(20 * X),
+        lambda X: np.round(20 * X) + 0.25,
         lambda X: np.repeat(X[..., :1], 30, axis=-1),
     ],
 )
@@ -192,7 +193,7 @@ def test_a_dead_channel_does_not_hide_a_scale(rng, spread):
 def test_a_number_that_goes_with_each_row_does_not_hide_a_scale(rng, prepare):
     X = prepare(rng.normal(2, 3, size=(50, 2, 20)))
     X[:, 1] = rng.uniform(20, 90, size=(50, 1))  # their sums are rounded
-    new = prepared(X).give(rng.normal(1, 2, size=(9, 2, 20)))
+    new = prepared(X).give(rng.normal([[1], [50]], 2, size=(9, 2, 20)))
     np.testing.assert_allclose(new[:, 0], prepare(new[:, :1])[:, 0], atol=1e-12)
     assert np.ptp(new[:, 1].mean(axis=1)) > 0.1
 
@@ -303,7 +304,7 @@ def test_offsets_and_units_are_no_scale(rng):
     pressure, warmth = 1013 + level + rng.normal(size=(200, 30)), 20 + 0.5 * level
     both = np.stack([pressure, warmth + 0.1 * rng.normal(size=(200, 30))], axis=1)
     for X in (pressure[:, None], both):
-        assert not prepared(X)
+        assert prepared(X).measure is None
 
 
 def test_new_rows_stay_within_what_many_rows_reach(rng):
@@ -311,11 +312,55 @@ def test_new_rows_stay_within_what_many_rows_reach(rng):
     X[:, 1] = np.minimum(X[:, 1] - 9, -3)
     preparation = prepared(X)
     assert preparation.measure is None
-    new = preparation.give(rng.normal(0, 9, size=(50, 2, 30)))
+    new = preparation.give(rng.normal([[5], [-6]], 9, size=(50, 2, 30)))
     assert new[:, 0].min() == 0
     assert new[:, 0].max() > X[:, 0].max()  # the largest count is no limit
     assert (new[:, 1].min(), new[:, 1].max()) == (-9, -3)
     np.testing.assert_array_equal(preparation.give(X), X)
+
+
+def test_what_is_cut_off_at_one_place_is_lost_elsewhere(rng):
+    """Against a search for the one number that is taken off before."""
+    X = np.clip(rng.uniform(0.1, 2, size=(200, 2, 1)) * rng.normal(size=(200, 2, 30)), -1, 1)
+    X[:, 1] *= 5
+    new = rng.normal(size=(50, 2, 30)) * [[1], [5]]
+    for own, signal in zip(prepared(X).give(new), new, strict=True):
+        for found, line, limit in zip(own, signal, (1, 5), strict=True):
+            move = brentq(lambda t, x=line, c=limit: np.clip(x - t, -c, c).mean() - x.mean(), -9, 9)
+            np.testing.assert_allclose(found, np.clip(line - move, -limit, limit), atol=1e-9)
+
+
+def test_a_floor_that_rows_lie_on_is_no_offset(rng):
+    """Each row reaches 0 time and again: one dip below must not lift the rest of it."""
+    X = np.maximum(rng.normal(size=(200, 1, 30)), 0)
+    preparation = prepared(X)
+    dipped = X[:50].copy()
+    dipped[:, 0, 7] -= 0.3
+    new = preparation.give(dipped)
+    assert new.min() == 0
+    np.testing.assert_allclose(new.mean(axis=2), dipped.mean(axis=2), atol=1e-12)
+    assert (new <= X[:50]).all()
+    assert prepared(as_range(rng.normal(size=(200, 1, 30)))).limits is None
+
+
+@pytest.mark.parametrize("least", [0, 0.5])
+def test_what_is_never_negative_stays_so(rng, least):
+    X = least + rng.exponential(size=(200, 1, 30))
+    X[0, 0, 0] = least  # one row alone reaches it
+    new = prepared(X).give(rng.normal(0.5, 1, size=(50, 1, 30)))
+    assert new.min() == least / 2
+    X[0, 0, 0] = -1e-3
+    assert not prepared(X)
+
+
+def test_whole_numbers_stay_whole_in_any_type(quick, rng):
+    states = (rng.random((120, 2, 30)) < 0.2).cumsum(axis=2) % 2
+    y = np.repeat(["a", "b"], [90, 30])
+    X = states.astype(np.float64)
+    X[:, 1] += rng.normal(size=(120, 30))  # one channel has fractions
+    new = quick().fit_resample(X, y)[0][120:]
+    assert set(np.unique(new[:, 0])) == {0, 1}
+    assert (new[:, 1] % 1 > 0).mean() > 0.9
 
 
 def test_what_sums_to_1_stays_so_and_above_0(rng):

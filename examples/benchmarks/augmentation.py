@@ -14,6 +14,7 @@ into the tables and pictures of the documentation.
 """
 
 import argparse
+import hashlib
 import threading
 import time
 from functools import partial
@@ -87,14 +88,22 @@ def main():
 
 def list_cells(args):
     """Task, seed and sampler of all cells that were asked for and are not done."""
-    done = set()
-    if args.results.exists():
-        columns = ["task", "seed", "sampler"]
-        done = set(pd.read_csv(args.results)[columns].itertuples(index=False, name=None))
+    done, columns = set(), ["task", "seed", "sampler"]
+    stored = pd.read_csv(args.results) if args.results.exists() else pd.DataFrame()
+    if len(stored):
+        done = set(stored[columns].itertuples(index=False, name=None))
     cells = []
     for task in args.tasks or ALL_TASKS:
         for seed in args.seeds or SEEDS.get(task.split(" x")[0], range(3)):
             split = ALL_TASKS[task](seed)
+            if len(stored):
+                own = stored.query("task == @task and seed == @seed and data.notna()")
+                others = own[own["data"] != digest(split)]
+                if len(others):
+                    print(
+                        f"{task}, seed {seed}: {', '.join(others['sampler'].unique())} had other "
+                        "rows, by another machine or code; remove their lines to run them again"
+                    )
             names = WITH_MULTIPLES
             if task in TASKS:
                 names = [*rivals.names_of_samplers(split), rivals.ORIGINAL_RECIPE]
@@ -137,6 +146,12 @@ def run_cells(cells, results, n_jobs):
         )
 
 
+def digest(split):
+    """Name the rows of a split: they may differ in their last digits from machine to machine."""
+    parts = [split.X_train, split.y_train, split.X_test, split.y_test]
+    return hashlib.sha256(b"".join(part.tobytes() for part in parts)).hexdigest()[:8]
+
+
 def run_cell(task, seed, name, seconds):
     """Balance one training set and train all classifiers on it."""
     torch.set_num_threads(1)  # cells run side by side
@@ -157,7 +172,7 @@ def run_cell(task, seed, name, seconds):
         rows.append(
             {"task": task, "seed": seed, "sampler": name, "classifier": classifier}
             | figures
-            | {"rows": len(y)}
+            | {"rows": len(y), "data": digest(split)}
             | cost
         )
     return pd.DataFrame(rows).reindex(columns=COLUMNS)
@@ -178,6 +193,7 @@ COLUMNS = (
     "seconds",
     "peak MB",
     "failed",
+    "data",
 )
 
 

@@ -29,6 +29,13 @@ SIMULATED = [task for task in TASKS if task.startswith(("simulated", "sines", "s
 ONE_BLOCK = ["scarce", "two leads", *FEW]
 # MiniRocket is reported, and left out of the means: it needs a package that is not always there
 FOUR = ["random forest", "logistic regression", "1-NN", "CNN"]
+# Other means of classifiers, to see what hangs on the choice
+MEANS = {
+    "these four": FOUR,
+    "without 1-NN": ["random forest", "logistic regression", "CNN"],
+    "forest and CNN": ["random forest", "CNN"],
+    "with MiniRocket": [*FOUR, "MiniRocket"],
+}
 # For a table with a line for each record
 BY_RECORD = ["none", "class weights", MOVED, "SMOTE", STAGAN]
 # For a table with a line for each share of a class in the test
@@ -69,6 +76,7 @@ def report(chosen, folder):
     write(by_record(chosen), folder, "inter-patient by record")
     write(against_original(chosen), folder, "original recipe")
     write(compare(chosen), folder, "wilcoxon")
+    write(by_mean(chosen), folder, "other means")
     for figure in FIGURES + RANKING:
         ranks = rank(scored if figure in RANKING else complete, figure)
         write(ranks.round(2), folder, f"ranks {figure}")
@@ -108,9 +116,9 @@ def as_pairs(mean):
     return mean.map("{:.3f}".format).agg(" / ".join, axis=1)
 
 
-def mean_of_four(table, keys, figures=FIGURES):
+def mean_of_four(table, keys, figures=FIGURES, classifiers=FOUR):
     """Mean figures by `keys` over the four classifiers, in the order of the table."""
-    return table[table["classifier"].isin(FOUR)].groupby(keys, sort=False)[figures].mean()
+    return table[table["classifier"].isin(classifiers)].groupby(keys, sort=False)[figures].mean()
 
 
 def with_common_seeds(table):
@@ -204,8 +212,11 @@ def compare(table):
 
     Seeds and classifiers of a task share rows, and would be no pairs of their own.
     """
-    table = table[table["task"].isin(TASKS) & table["failed"].isna()]
-    wide = mean_of_four(table, ["task", "seed", "sampler"]).unstack()
+    table = table[table["task"].isin(TASKS)]
+    failed = table[table["failed"].notna()]
+    keys = ["task", "sampler"]  # on one seed is on all: means over others would not compare
+    is_failed = pd.MultiIndex.from_frame(table[keys]).isin(pd.MultiIndex.from_frame(failed[keys]))
+    wide = mean_of_four(table[~is_failed], ["task", "seed", "sampler"]).unstack()
     rows = {}
     for rival in (name for name in ALL if name in wide[FIGURES[0]] and name != STAGAN):
         row = rows.setdefault(rival, {})
@@ -232,12 +243,35 @@ def by_holm(p):
     return corrected.cummax().clip(upper=1).loc[p.index]
 
 
-def rank(table, figure):
+def by_mean(table):
+    """How far the default is ahead on *scarce*, and its rank, by the mean of other classifiers."""
+    complete = with_common_seeds(table)
+    rows = {}
+    for name, classifiers in MEANS.items():
+        left_out = [TUNED, *([MOVED] if "MiniRocket" in classifiers else [])]
+        own = complete[~complete["sampler"].isin(left_out)]
+        scarce = mean_of_four(own[own["task"] == "scarce"], "sampler", classifiers=classifiers)
+        if STAGAN not in scarce.index:
+            return pd.DataFrame()
+        for figure in FIGURES:
+            rivals = scarce[figure].drop(STAGAN)
+            ranks = rank_blocks(rank(own, figure, classifiers))["tasks given to all"]
+            others = ranks.drop(STAGAN)
+            rows[name, figure] = {
+                "scarce": f"{scarce[figure][STAGAN]:.3f}",
+                "the best rival on it": f"{rivals.idxmax()} {rivals.max():.3f}",
+                "mean rank": f"{ranks[STAGAN]:.2f}",
+                "the best other": f"{others.idxmin()} {others.min():.2f}",
+            }
+    return pd.DataFrame(rows).T.rename_axis(["mean of", "figure"])
+
+
+def rank(table, figure, classifiers=FOUR):
     """Rank samplers by their mean figure within each task; those that failed once come last.
 
     Samplers that have not been run on all tasks are left out.
     """
-    table = table[table["task"].isin(TASKS) & table["classifier"].isin([*FOUR, np.nan])]
+    table = table[table["task"].isin(TASKS) & table["classifier"].isin([*classifiers, np.nan])]
     cells = table.groupby(["task", "sampler"])[figure]
     was_run = cells.size().unstack().notna().all()
     failed = table[figure].isna().groupby([table["task"], table["sampler"]]).any().unstack()
