@@ -906,3 +906,10 @@ def test_groups_are_of_one_kind(rng):
             membership_inference_auc(X, X, X, groups_members=groups, groups_non_members=[*"defghi"])
     with pytest.raises(TypeError, match="must both hold numbers or both strings. Got one of each"):
         membership_inference_auc(X, X, X, groups_members=range(6), groups_non_members=[*"012345"])
+
+
+def test_memorization_ratio_is_of_medians(rng):
+    train, held_out, new = rng.normal(size=(3, 100, 3)) ** 3
+    medians = [np.median(cdist(new, X).min(axis=1)) for X in (train, held_out)]
+    ratio = memorization_ratio(train, new, X_held_out=held_out)
+    assert ratio == pytest.approx(medians[0] / medians[1])

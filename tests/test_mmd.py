@@ -235,3 +235,10 @@ def test_groups_of_rows_far_from_each_other(rng, distance):
 
     expected = (kernel(X, X) + kernel(Y, Y) - 200) / 9900 - 2 * kernel(X, Y) / 10000
     assert maximum_mean_discrepancy(X, Y, bandwidth=1.0) == pytest.approx(expected, abs=1e-8)
+
+
+def test_ten_blocks(rng, monkeypatch):
+    sizes = []
+    monkeypatch.setattr(_mmd, "_discrepancy", lambda X, *args, **_: sizes.append(len(X)) or 0.0)
+    maximum_mean_discrepancy(*rng.normal(size=(2, 400, 3)), estimator="blocks")
+    assert sizes == [40] * 10

@@ -598,3 +598,16 @@ def test_dropout_is_off_where_rows_are_drawn(net):
     ours.average_.head = torch.nn.Sequential(torch.nn.Dropout(0.5), ours.average_.head).train()
     z = ours.noise(8)
     np.testing.assert_array_equal(ours.generate(z, y), ours.generate(z, y))
+
+
+def test_seeds_reach_the_weights_and_the_batches(quick, beats):
+    options = {"max_epochs": 1, "steps_per_epoch": 1}
+    one, other = (quick(random_state=seed, **options).fit(*beats).net_ for seed in (0, 1))
+    assert one.seed != other.seed
+    assert not torch.equal(one.rng_.get_state(), other.rng_.get_state())
+
+
+def test_the_size_of_the_jitter(quick, beats):
+    net = quick(max_epochs=1, steps_per_epoch=1, augmentation=1).fit(*beats).net_
+    low, high = net._augmented(torch.tensor([[[0.0, 1.0]]]).repeat(4000, 1, 1)).squeeze(1).T
+    assert [float(part.std()) for part in (low, high - low)] == pytest.approx([0.1, 0.1], rel=0.1)

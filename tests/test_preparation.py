@@ -430,3 +430,34 @@ def test_nine_of_ten_rows_agree_where_they_were_scaled(rng, n_others, dtype, pre
     X = rng.normal(2, 3, size=(100, 1, 20))
     X[n_others:] = prepare(X[n_others:])
     assert prepared(X.astype(dtype)).scaled == (n_others < 10)
+
+
+@pytest.mark.parametrize(
+    ("n_others", "is_scaled"), [(8, True), (10, True), (12, False), (14, False)]
+)
+def test_half_of_each_class_agree_where_rows_were_scaled(rng, n_others, is_scaled):
+    X = as_range(rng.normal(size=(400, 1, 20)))
+    X[380 : 380 + n_others] *= 2
+    assert Preparation(X, np.arange(400) >= 380).scaled == is_scaled
+
+
+@pytest.mark.parametrize(("off", "is_scaled"), [(0.0008, True), (0.003, False)])
+def test_rows_agree_within_a_thousandth(rng, off, is_scaled):
+    X = as_range(rng.uniform(size=(100, 1, 20)))
+    X[::2] *= 1 + off
+    assert prepared(X).scaled == is_scaled
+
+
+def test_a_lead_that_a_fifth_of_the_rows_has(rng):
+    X = rng.normal(size=(200, 2, 20))
+    X[:, 0] = standardized(X[:, 0])
+    X[40:, 1] = 0
+    assert not prepared(X).scaled
+    X[15:, 1] = 0
+    assert prepared(X).scaled
+
+
+def test_three_rows_of_a_class_that_end_alike_are_padded(rng):
+    X = rng.normal(size=(200, 1, 20))
+    X[197:, :, -5:] = 0
+    assert Preparation(X, np.arange(200) >= 190).padding.sum() == 15

@@ -1197,3 +1197,9 @@ def test_rows_made_of_a_single_one_are_varied(quick, beats):
     new, _ = sampler.sample(y=["V"] * 50, random_state=0)
     assert np.abs(new - X[keep[-1]]).max(axis=1).min() > 0
     assert len(np.unique(new, axis=0)) == 50
+
+
+def test_rows_are_of_the_seed_where_labels_are_given(quick, beats):
+    sampler = quick(max_epochs=1, steps_per_epoch=1).fit(*beats)
+    one, other = (sampler.sample(y=["N"] * 3, random_state=seed)[0] for seed in (0, 1))
+    assert not np.array_equal(one, other)

@@ -575,3 +575,37 @@ def test_one_right_row_in_twelve_is_enough(rng):
 
     _, n_right, _ = select_rows(lambda n: rng.uniform(size=(n, 1)), judge, 200, 0, 1, rng)
     assert n_right == 200
+
+
+@pytest.mark.parametrize(("max_shift", "n_timepoints", "most"), [(0.25, 64, 16), (0.29, 100, 29)])
+def test_rows_are_moved_by_the_whole_share(max_shift, n_timepoints, most):
+    X = np.zeros((1, n_timepoints))
+    X[0, n_timepoints // 2] = 1
+    for shift in (most, -most):
+        shifts, left = Alignment(max_shift).find(X, np.roll(X, shift, axis=1))
+        assert (shifts[0], left[0]) == (shift, 0)
+    assert Alignment(max_shift).find(X, np.roll(X, most + 1, axis=1))[1] > 0
+
+
+def test_two_rows_of_a_class_have_a_distance_of_their_own(rng):
+    X = np.concatenate([rng.normal(size=(50, 4)), [[90.0] * 4, [90.0, 90, 90, 93]]])
+    selection = NeighborSelection(X, np.repeat([0, 1], [50, 2]), Alignment(0.05))
+    assert selection.copy_distance(1) == pytest.approx(0.3)
+
+
+def test_copy_distance_of_one_row_among_sorted_classes(rng):
+    X = np.concatenate([rng.normal(size=(1000, 4)), rng.normal(0, 50, size=(3000, 4)), [[1.0] * 4]])
+    selection = NeighborSelection(X, np.repeat([0, 1, 2], [1000, 3000, 1]), Alignment(0.05))
+    nearest = selection.neighbors.kneighbors(X, 2)[0][:, 1]
+    assert selection.copy_distance(2) == pytest.approx(0.1 * np.median(nearest), rel=0.1)
+
+
+def test_a_row_at_the_copy_distance_is_a_copy():
+    def draw(n):
+        return np.zeros((n, 3))
+
+    def judge(X):
+        return np.ones(len(X)), np.full(len(X), 0.25)
+
+    _, *numbers = select_rows(draw, judge, 5, 0.25, None, None)
+    assert numbers == [0, 5]

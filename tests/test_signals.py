@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from sktsgan import _arrays
 from sktsgan._arrays import spread_places
-from sktsgan._signals import SignalScaler, as_signals, as_type, check_finite
+from sktsgan._signals import SignalScaler, as_signals, as_type, check_finite, from_columns
 
 
 def test_channels_lie_one_after_the_other():
@@ -122,3 +122,19 @@ def test_places_to_look_at_are_different_ones(n_most, more):
     assert 0 <= places[0] <= places[-1] < n_most + more
     parts = np.arange(n_most + 1) * (n_most + more) // n_most
     assert ((parts[:-1] <= places) & (places < parts[1:])).all()
+
+
+def test_three_channels_are_not_two():
+    with pytest.raises(ValueError, match="'n_channels' must be 3, .* Got 2"):
+        as_signals(np.zeros((3, 3, 9)), 2)
+
+
+def test_a_constant_channel_may_change_by_rounding(rng):
+    X = np.stack([rng.normal(size=(50, 8)), np.zeros((50, 8))], axis=1)
+    scaler = SignalScaler.from_signals(X)
+    for change, stays in ((1e-7, True), (1e-4, False)):
+        assert scaler.leaves_constant(X + np.array([[0], [change]])) == stays
+
+
+def test_a_table_of_other_numbers_is_not_one_hot():
+    assert from_columns(np.array([[2, -1], [0, 1]])) is None

@@ -10,6 +10,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import cross_val_score
 
 from sktsgan.datasets import make_heartbeats, make_sines
+from sktsgan.datasets._simulated import _draw_patient, _waves_of
 
 TIME = np.arange(128) / 180 - 0.3
 
@@ -243,3 +244,48 @@ def test_sines_are_of_all_frequencies_and_phases():
     assert set(np.abs(np.fft.rfft(X, axis=1)).argmax(axis=1)) == {2, 3, 4, 5, 6}
     quartiles = np.quantile(X[:, 0], [0.25, 0.75])  # of the sine of a uniform phase
     assert quartiles == pytest.approx([-(0.5**0.5), 0.5**0.5], abs=0.15)
+
+
+def test_the_beat_after_a_ventricular_one_is_late():
+    options = {"noise": 0, "n_timepoints": 240, "n_patients": 1, "random_state": 0}
+    X, y = make_heartbeats(60, classes="NV", weights=[1, 1], **options)
+    first = 54 + round(0.35 * 180)
+    after = (first + X[:, first:].argmax(axis=1) - 54) / 180
+    normal, ventricular = (np.median(after[y == label]) for label in "NV")
+    assert ventricular > 1.1 * normal
+
+
+def test_fusion_beats_are_a_mixture():
+    rng = np.random.RandomState(0)
+    patient = _draw_patient(rng, 1)
+    _, heights, _ = _waves_of(patient, "F", rng, 2000)
+    share = heights[:, 7:] / patient["ventricular"][1][1:]
+    rest = heights[:, [2]] / patient["normal"][1][2]
+    np.testing.assert_allclose(share + rest, 1)
+    assert share.mean() == pytest.approx(patient["fusion"], abs=0.02)
+
+
+def test_shares_of_fusion():
+    shares = [_draw_patient(np.random.RandomState(i), 1)["fusion"] for i in range(100)]
+    assert 0.3 <= min(shares) < 0.35 < 0.6 < max(shares) <= 0.65
+
+
+def test_ventricular_t_waves_are_turned_against_the_qrs_complex():
+    X, _ = make_heartbeats(200, classes="V", noise=0, random_state=0)
+    t_wave = X[:, 97:112].mean(axis=1) - X.mean(axis=1)
+    assert (np.sign(t_wave) != np.sign(X[:, 54])).mean() > 0.9
+
+
+def test_the_baseline_wanders():
+    X, _ = make_heartbeats(500, classes="N", noise=0, n_patients=1, n_channels=2, random_state=0)
+    moved = X[:, :, :8].mean(axis=2)
+    assert 0.02 < moved[:, 0].std() < 0.08
+    assert np.corrcoef(moved.T)[0, 1] > 0.8
+
+
+def test_the_t_wave_is_later_at_low_rates():
+    options = {"noise": 0, "n_patients": 60, "n_timepoints": 160}
+    X, _ = make_heartbeats(1500, classes="N", before=0.0, random_state=0, **options)
+    t_wave = X[:, 36:80].argmax(axis=1) / 180 + 0.2
+    later = X[:, 90:].argmax(axis=1) / 180 + 0.5  # the next R wave, a period on
+    assert np.corrcoef(t_wave, later)[0, 1] > 0.5
