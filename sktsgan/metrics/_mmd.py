@@ -359,12 +359,13 @@ def _prepare(X, center, bandwidth, *, flip=False):
 def _exponents(rows, columns):
     if rows.dtype != columns.dtype:
         rows, columns = rows.double(), columns.double()
-    farthest = min(float(rows[:, -2].min()), float(columns[:, -1].min()))
-    if farthest < -_FAR_IN_DOUBLE:  # even there rounding would drown the difference of such rows
-        plain = "donot_use_mm_for_euclid_dist"
-        distances = torch.cdist(rows[:, :-2], columns[:, :-2], compute_mode=plain)
-        return distances.square_().div_(-2)
     with torch.autocast(rows.device.type, enabled=False):  # as a caller may be in one
+        if rows.dtype == torch.float64:
+            farthest = min(float(rows[:, -2].min()), float(columns[:, -1].min()))
+            if farthest < -_FAR_IN_DOUBLE:
+                subtracted = "donot_use_mm_for_euclid_dist"
+                distances = torch.cdist(rows[:, :-2], columns[:, :-2], compute_mode=subtracted)
+                return distances.square_().div_(-2)
         return torch.mm(rows, columns.T).clamp_max_(0)
 
 
