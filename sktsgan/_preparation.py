@@ -38,10 +38,11 @@ class Preparation:
     and standard deviation, or the same largest value, or largest, summed or squared magnitude, in
     each channel or in all of them together. Rows whose *offset* alone was taken out have the same
     mean or the same smallest or largest value. A *limit* is the smallest or the largest value of a
-    channel in all rows that many of them reach, as counts reach 0; what is never negative stays so.
-    Channels of *whole* numbers keep to them. Sums of rows moved in time and generated ones have
-    none of it to the last digit, and a classifier could tell them from real ones by it. What most
-    rows of a class do not share is no preparation: it may be what tells them from others.
+    channel in all rows that many of them reach, as counts reach 0; what is never negative stays so,
+    but where rows share one range. Channels of *whole* numbers keep to them. Sums of rows moved in
+    time and generated ones have none of it to the last digit, and a classifier could tell them from
+    real ones by it. What most rows of a class do not share is no preparation: it may be what tells
+    them from others.
 
     Parameters
     ----------
@@ -76,8 +77,8 @@ class Preparation:
         self.with_padding = self.measure is not None and self.start is None
         self.scaled = self.size is not None
         has_range = self.measure is not None and self.measure.func is _range
-        self.limits = _find_limits(signals, ~self.padding, has_range)
         self.whole = (signals == np.rint(signals)).all(axis=(0, 2))[:, None]
+        self.limits = _find_limits(signals, ~self.padding, self.whole, has_range)
 
     def __bool__(self):
         is_any = self.measure is not None or self.limits is not None
@@ -117,58 +118,89 @@ class Preparation:
             dead = np.isnan(usual_start)  # such a channel holds its own number in each row
             own = _moments(signals, ~padding, axis=2)[0] if dead.any() else start
             signals = np.where(dead, own, np.where(flat, signals, usual_start + moved))
-        signals = np.where(self.whole, np.rint(signals), signals)
+        whole = self.whole[:, 0]
+        if whole.any():
+            signals = signals.copy()
+            signals[:, whole] = _rounded(signals[:, whole], ~padding[:, whole])
         return signals if like is None else np.where(padding, self.signals[like], signals)
 
 
-def _find_limits(signals, inside, has_range):
+def _find_limits(signals, inside, whole, has_range):
     """Return what each channel stays above and below, infinite where few rows reach a limit.
 
     Rows that have one range each reach both its ends by that, once: there most have to do so twice.
-    What is never negative stays so, and what is never 0 stays above half of the least.
+    What else is never negative has two numbers more, its least and its usual value above 0.
     """
     n_rows = max(_LEAST_PADDED, _PADDED_SHARE * len(signals))
     limits = []
     for extreme, none in ((np.min, -np.inf), (np.max, np.inf)):
-        limit = extreme(signals, axis=(0, 2))
-        n_points = ((signals == limit[:, None]) & (inside | (not has_range))).sum(axis=2)
+        limit = extreme(signals, axis=(0, 2)).astype(np.float64)[:, None]
+        n_points = ((signals == limit) & (inside | (not has_range))).sum(axis=2)
         is_one = np.median(n_points, axis=0) > 1 if has_range else (n_points > 0).sum(0) >= n_rows
         if extreme is np.min and not has_range:
-            limit, is_one = np.where(is_one, limit, limit / 2), is_one | (limit >= 0)
-        limits.append(np.where(is_one, limit, none)[:, None])
-    return None if np.isinf(limits).all() else tuple(limits)
+            is_one |= whole[:, 0] & (limit[:, 0] >= 0)
+        limits.append(np.where(is_one[:, None], limit, none))
+    above = np.full((2, *limits[0].shape), -np.inf)
+    if not has_range:
+        lowest = signals.min(axis=(0, 2))
+        for i in np.flatnonzero(np.isinf(limits[0][:, 0]) & (lowest >= 0) & (signals.any((0, 2)))):
+            own = signals[:, i][signals[:, i] > 0]
+            above[:, i, 0] = own.min(), np.median(own)
+    limits = *limits, *above
+    return None if np.isinf(limits).all() else limits
 
 
-def _within(signals, inside, low, high):
+def _within(signals, inside, low, high, least, usual):
     """Take signals to the nearest ones between limits that have the same means.
 
     What is cut off alone would leave rows higher than they were, or lower. The nearest ones are
-    moved by one number and then cut off, and bisection finds it.
+    moved by one number and then cut off, and bisection finds it. Below their least value, signals
+    that are never negative are not cut off but bent towards 0, as all would be equal there.
     """
-    rows, channels = np.nonzero(((signals < low) | (signals > high)).any(axis=2))
+    outside = (signals < np.maximum(low, least)) | (signals > high)
+    rows, channels = np.nonzero(outside.any(axis=2))
     if not len(rows):
         return signals
     own, inside = signals[rows, channels][:, None], inside[rows, channels][:, None]
-    low, high = low[channels][:, None], high[channels][:, None]
+    low, high, least, usual = (part[channels][:, None] for part in (low, high, least, usual))
+    n_inside = np.maximum(inside.sum(axis=2, keepdims=True), 1)
 
     def _cut(move):
-        return np.clip(own - move, low, high)
+        cut = np.clip(own - move, low, high)
+        below = cut < least
+        if below.any():
+            start, scale = (np.broadcast_to(part, cut.shape)[below] for part in (least, usual))
+            cut[below] = start * np.exp((cut[below] - start) / scale)
+        return cut
 
     def _mean(own):
-        return _moments(own, inside, axis=2)[0]
+        return np.sum(own, axis=2, where=inside, keepdims=True) / n_inside
 
-    mean, edges = _mean(own), (own.min(axis=2, keepdims=True), own.max(axis=2, keepdims=True))
-    least, most = (
+    mean, floor = _mean(own), np.maximum(low, np.where(np.isinf(least), least, 0.0))
+    edges = own.min(axis=2, keepdims=True), own.max(axis=2, keepdims=True)
+    least_move, most = (
         np.where(np.isinf(limit), 0, edge - limit)
-        for edge, limit in zip(edges, (high, low), strict=True)
+        for edge, limit in zip(edges, (high, floor), strict=True)
     )
     for _ in range(_N_BISECTIONS):
-        middle = (least + most) / 2
+        middle = (least_move + most) / 2
         above = _mean(_cut(middle)) > mean
-        least, most = np.where(above, middle, least), np.where(above, most, middle)
+        least_move, most = np.where(above, middle, least_move), np.where(above, most, middle)
     signals = signals.copy()
-    signals[rows, channels] = _cut(least)[:, 0]
+    signals[rows, channels] = _cut(least_move)[:, 0]
     return signals
+
+
+def _rounded(signals, inside):
+    """Take signals to the nearest whole numbers that have the same rounded sums.
+
+    Of numbers far below 1, as sums of rare events are, next to nothing would be left otherwise.
+    """
+    down = np.floor(signals)
+    rest = np.where(inside, signals - down, -1.0)
+    n_up = np.rint(np.sum(rest, axis=2, where=inside, keepdims=True))
+    rank = np.argsort(np.argsort(-rest, axis=2, kind="stable"), axis=2, kind="stable")
+    return down + (rank < n_up)
 
 
 def _find_padding(signals):

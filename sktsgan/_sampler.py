@@ -124,8 +124,8 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
     kept. ``fit_resample`` gives a part of the new rows by the generator, with the fine detail of
     real rows, and the others as weighted means of neighbouring real rows; all are varied as rows of
     the largest class vary near them, and padded, scaled or centred one by one where real rows are,
-    within limits that these keep to, and whole where they are. It draws more rows than it needs and
-    leaves out near-copies of training rows and those that rows of other classes surround.
+    within the limits of these, and in whole numbers where these are. It draws more rows than it
+    needs and leaves out near-copies of training rows and those that rows of other classes surround.
 
     Read more in the :ref:`user guide <user_guide>`.
 
@@ -279,7 +279,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         means 1 outside of a :func:`joblib.parallel_config`, -1 all cores. Rows do not depend on it.
         In threads the nets share instances in `callbacks`; give classes there.
     verbose : int, default=0
-        1 shows a progress bar with losses and held-out MMD.
+        1 shows a progress bar with losses and held-out MMD. Callbacks print what they print.
     random_state : int, RandomState instance or None, default=None
         Seeds everything. An int gives the same rows in each call, on any number of jobs; the
         global generators are left as they are. Networks of your own that draw at random, as

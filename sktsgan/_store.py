@@ -61,7 +61,7 @@ def write(path, manifest, tensors):
     tensors : dict of str to Tensor
         On the CPU, contiguous.
     """
-    path = Path(os.path.realpath(Path(path).expanduser()))  # a link stays one
+    path = Path(os.path.realpath(_at_home(path)))  # a link stays one
     if path.is_dir():
         raise IsADirectoryError(f"'path' must name a file. {path} is a folder.")
     versions = {name: version(name) for name in ("sktsgan", "torch", "numpy", "scikit-learn")}
@@ -160,7 +160,7 @@ def read(path):
     OSError
         If it cannot be read.
     """
-    path = Path(path).expanduser()
+    path = Path(_at_home(path))
     _check_file(path)
     # once, and not mapped: a file may be replaced meanwhile, and changed or cut off afterwards
     with path.open("rb") as file:
@@ -180,6 +180,11 @@ def read(path):
     if _digest(metadata[_MANIFEST], tensors) != metadata.get(_DIGEST):
         raise ValueError(f"'path' must be a whole file. {path} was changed since it was saved.")
     return manifest, tensors
+
+
+def _at_home(path):
+    """Read ~ as the home folder; pathlib would fail where what follows it is no user's name."""
+    return os.path.expanduser(path)  # noqa: PTH111
 
 
 def _check_file(path):

@@ -360,7 +360,7 @@ def test_a_network_may_be_frozen_whole(quick, beats, names):
 
 @pytest.mark.filterwarnings("ignore:Training was interrupted:UserWarning")
 def test_an_interrupt_freezes_nothing(quick, beats, monkeypatch):
-    """At whatever time parameters are frozen or freed."""
+    """Should a step freeze and free parameters again, an interrupt may come between."""
     sampler = quick(warm_start=True).fit(*beats)
     plain = torch.Tensor.requires_grad_
 

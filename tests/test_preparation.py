@@ -347,10 +347,25 @@ def test_a_floor_that_rows_lie_on_is_no_offset(rng):
 def test_what_is_never_negative_stays_so(rng, least):
     X = least + rng.exponential(size=(200, 1, 30))
     X[0, 0, 0] = least  # one row alone reaches it
-    new = prepared(X).give(rng.normal(0.5, 1, size=(50, 1, 30)))
-    assert new.min() == least / 2
+    given = rng.normal(1, 1, size=(50, 1, 30))
+    new = prepared(X).give(given)
+    assert new.min() > 0
+    assert len(np.unique(new)) == new.size  # as real rows, they have no value in common
+    np.testing.assert_allclose(new.mean(axis=2), given.mean(axis=2))
+    np.testing.assert_array_equal(np.argsort(new, axis=2), np.argsort(given, axis=2))
     X[0, 0, 0] = -1e-3
     assert not prepared(X)
+
+
+@pytest.mark.parametrize("rate", [0.1, 8])
+def test_whole_numbers_keep_their_sums_and_limits(rng, rate):
+    X = 1.0 + rng.poisson(rate, size=(200, 1, 60))
+    weights = np.array([0.6, 0.5, -0.1])[:, None, None, None]
+    given = (weights * X[:150].reshape(3, 50, 1, 60)).sum(axis=0)
+    new = prepared(X).give(given)
+    assert (new == np.rint(new)).all()
+    assert new.min() >= X.min()
+    assert np.abs(new.sum(axis=2) - given.sum(axis=2)).max() < 0.5 + 1e-9
 
 
 def test_whole_numbers_stay_whole_in_any_type(quick, rng):

@@ -612,6 +612,9 @@ def test_whatever_is_changed_within_it_is_an_error_or_a_sampler(fitted, path, st
 def test_a_path_may_begin_at_home(fitted, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     fitted.save("~/sampler.safetensors")
+    monkeypatch.chdir(tmp_path)
+    fitted.save("~name")  # nobody's home
+    assert (tmp_path / "~name").is_file()
     assert (tmp_path / "sampler.safetensors").is_file()
     loaded = StaGANSampler.load("~/sampler.safetensors")
     np.testing.assert_array_equal(loaded.sample(3)[0], fitted.sample(3)[0])

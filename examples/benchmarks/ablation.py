@@ -18,7 +18,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 from augmentation import TASKS, judge
-from augmentation_report import FIGURES, as_pairs, mean_of_four
+from augmentation_report import FIGURES, as_pairs, mean_over
 from joblib import Parallel, delayed
 from rivals import classifiers
 
@@ -106,13 +106,13 @@ def by_classifier(table):
     """Give each classifier a column, and the mean of the four that others have too one."""
     each = table.groupby(["part", "classifier"], sort=False)[FIGURES].mean()
     wide = as_pairs(each).unstack(sort=False)
-    wide.insert(0, "mean of four", as_pairs(mean_of_four(table, ["part"])))
+    wide.insert(0, "mean of four", as_pairs(mean_over(table, ["part"])))
     return wide
 
 
 def by_task(table):
     """Give each task a column: the mean of the four classifiers."""
-    return as_pairs(mean_of_four(table, ["part", "task"])).unstack(sort=False)
+    return as_pairs(mean_over(table, ["part", "task"])).unstack(sort=False)
 
 
 def run(task, seed, training, variants):

@@ -89,21 +89,23 @@ def main():
 def list_cells(args):
     """Task, seed and sampler of all cells that were asked for and are not done."""
     done, columns = set(), ["task", "seed", "sampler"]
-    stored = pd.read_csv(args.results) if args.results.exists() else pd.DataFrame()
-    if len(stored):
+    stored = pd.DataFrame(columns=COLUMNS)
+    if args.results.exists():
+        stored = pd.read_csv(args.results, dtype={"data": str})
+        if list(stored) != list(COLUMNS):
+            raise SystemExit(f"{args.results} has other columns than {', '.join(COLUMNS)}.")
         done = set(stored[columns].itertuples(index=False, name=None))
     cells = []
     for task in args.tasks or ALL_TASKS:
         for seed in args.seeds or SEEDS.get(task.split(" x")[0], range(3)):
             split = ALL_TASKS[task](seed)
-            if len(stored):
-                own = stored.query("task == @task and seed == @seed and data.notna()")
-                others = own[own["data"] != digest(split)]
-                if len(others):
-                    print(
-                        f"{task}, seed {seed}: {', '.join(others['sampler'].unique())} had other "
-                        "rows, by another machine or code; remove their lines to run them again"
-                    )
+            own = stored.query("task == @task and seed == @seed").dropna(subset="data")
+            others = own[own["data"] != digest(split)]
+            if len(others):
+                print(
+                    f"{task}, seed {seed}: {', '.join(others['sampler'].unique())} had other "
+                    "rows, by another machine or code; remove their lines to run them again"
+                )
             names = WITH_MULTIPLES
             if task in TASKS:
                 names = [*rivals.names_of_samplers(split), rivals.ORIGINAL_RECIPE]

@@ -116,8 +116,8 @@ def as_pairs(mean):
     return mean.map("{:.3f}".format).agg(" / ".join, axis=1)
 
 
-def mean_of_four(table, keys, figures=FIGURES, classifiers=FOUR):
-    """Mean figures by `keys` over the four classifiers, in the order of the table."""
+def mean_over(table, keys, figures=FIGURES, classifiers=FOUR):
+    """Mean figures by `keys` over classifiers, in the order of the table."""
     return table[table["classifier"].isin(classifiers)].groupby(keys, sort=False)[figures].mean()
 
 
@@ -131,7 +131,7 @@ def with_common_seeds(table):
 
 def against_original(table):
     """Figures of the default and of the original recipe by task, on the seeds that both have."""
-    wide = mean_of_four(table[table["task"].isin(TASKS)], ["task", "seed", "sampler"]).unstack()
+    wide = mean_over(table[table["task"].isin(TASKS)], ["task", "seed", "sampler"]).unstack()
     wide = wide.swaplevel(axis=1)
     if not {STAGAN, ORIGINAL_RECIPE} <= set(wide.columns.get_level_values(0)):
         return pd.DataFrame()
@@ -148,7 +148,7 @@ def overview(table, figures=FIGURES):
     if table.empty:
         return table
     failed = table[table["failed"].notna()]
-    pairs = as_pairs(mean_of_four(table, ["task", "sampler"], figures)).unstack().T
+    pairs = as_pairs(mean_over(table, ["task", "sampler"], figures)).unstack().T
     for cell in failed.itertuples(index=False):
         was_given = not cell.failed.startswith(NOT_GIVEN)
         pairs.loc[cell.sampler, cell.task] = "failed" if was_given else "not run"
@@ -216,7 +216,7 @@ def compare(table):
     failed = table[table["failed"].notna()]
     keys = ["task", "sampler"]  # on one seed is on all: means over others would not compare
     is_failed = pd.MultiIndex.from_frame(table[keys]).isin(pd.MultiIndex.from_frame(failed[keys]))
-    wide = mean_of_four(table[~is_failed], ["task", "seed", "sampler"]).unstack()
+    wide = mean_over(table[~is_failed], ["task", "seed", "sampler"]).unstack()
     rows = {}
     for rival in (name for name in ALL if name in wide[FIGURES[0]] and name != STAGAN):
         row = rows.setdefault(rival, {})
@@ -244,15 +244,15 @@ def by_holm(p):
 
 
 def by_mean(table):
-    """How far the default is ahead on *scarce*, and its rank, by the mean of other classifiers."""
+    """Figures and ranks of the default and of the best other by the mean of other classifiers."""
     complete = with_common_seeds(table)
     rows = {}
     for name, classifiers in MEANS.items():
         left_out = [TUNED, *([MOVED] if "MiniRocket" in classifiers else [])]
         own = complete[~complete["sampler"].isin(left_out)]
-        scarce = mean_of_four(own[own["task"] == "scarce"], "sampler", classifiers=classifiers)
-        if STAGAN not in scarce.index:
-            return pd.DataFrame()
+        scarce = mean_over(own[own["task"] == "scarce"], "sampler", classifiers=classifiers)
+        if STAGAN not in scarce.index or not set(classifiers) <= set(own["classifier"]):
+            continue
         for figure in FIGURES:
             rivals = scarce[figure].drop(STAGAN)
             ranks = rank_blocks(rank(own, figure, classifiers))["tasks given to all"]
@@ -333,7 +333,7 @@ def by_multiple(table):
     seeds = [set(part["seed"]) for _, part in table.groupby("task")]
     table = table[table["seed"].isin(set.intersection(*seeds) if seeds else [])]
     multiple = table["task"].str.extract(r" x(\d+)$")[0].fillna("1").astype(int)
-    mean = mean_of_four(table.assign(multiple=multiple), ["sampler", "multiple"])
+    mean = mean_over(table.assign(multiple=multiple), ["sampler", "multiple"])
     return mean.unstack().sort_index(axis="columns")
 
 

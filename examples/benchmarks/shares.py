@@ -28,7 +28,7 @@ import rivals
 import torch
 from ablation import AFTER_TRAINING, ALONE, Reused
 from augmentation import ALL_TASKS, TASKS
-from augmentation_report import FIGURES, FOUR, as_pairs, mean_of_four
+from augmentation_report import FIGURES, FOUR, as_pairs, mean_over
 from joblib import Parallel, delayed
 from sklearn.metrics import balanced_accuracy_score, f1_score
 
@@ -60,7 +60,7 @@ def main():
 
 def tabulate(table):
     """Give each task a column: the mean of the four classifiers."""
-    pairs = as_pairs(mean_of_four(table, ["sampler", "filled up to", "power", "task"]))
+    pairs = as_pairs(mean_over(table, ["sampler", "filled up to", "power", "task"]))
     rows = pairs.index.droplevel("task").unique()
     return pairs.unstack().loc[rows]  # sort=False mixes up rows of several levels in pandas 3.0
 

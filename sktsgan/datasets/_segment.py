@@ -62,11 +62,6 @@ def segment_beats(signal, peaks, *, fs, target_fs=None, window=(0.3, 0.41)):
         )
     if not np.isfinite(signal).all():
         raise ValueError("'signal' must be finite. Got NaN or infinity; cut such parts out.")
-    if np.abs(signal).max(initial=0) > np.finfo(np.float32).max:
-        raise ValueError(
-            "'signal' must hold numbers of float32, below 3.4e38. Got larger ones; give it in "
-            "another unit."
-        )
     peaks = _check_peaks(peaks, signal.shape)
     fs = check_frequency("fs", fs)
     target_fs = fs if target_fs is None else check_frequency("target_fs", target_fs)
@@ -83,7 +78,13 @@ def segment_beats(signal, peaks, *, fs, target_fs=None, window=(0.3, 0.41)):
     centers = np.rint(peaks * float(ratio)).astype(int)
     kept = np.flatnonzero((centers >= before) & (centers + after <= signal.shape[-1]))
     places = centers[kept][:, None] + np.arange(-before, after)
-    beats = signal[..., places].astype(np.float32)
+    beats = signal[..., places]
+    if np.abs(beats).max(initial=0) > np.finfo(np.float32).max:
+        raise ValueError(
+            "'signal' must hold numbers of float32, below 3.4e38. Got larger ones; give it in "
+            "another unit."
+        )
+    beats = beats.astype(np.float32)
     return (beats if signal.ndim == 1 else np.moveaxis(beats, 0, 1).copy()), kept
 
 

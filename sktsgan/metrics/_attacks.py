@@ -24,8 +24,8 @@ from sktsgan.metrics._judges import (
     nearest_rows,
 )
 from sktsgan.metrics._rows import (
+    as_array,
     as_sampled,
-    check_arrays,
     check_groups,
     check_one_each,
     check_pair,
@@ -230,7 +230,7 @@ def train_shadows(sampler, X, y, *, groups=None, n_shadows=4, random_state=0):
     [40, 40]
     """
     shape = np.shape(X)
-    X = check_arrays(X, X, names=("X", "X"))[0].reshape(shape)
+    X = as_array(check_rows(X, "X")).reshape(shape)
     y = check_row_labels(y, X, ("X", "y"))
     groups = None if groups is None else check_groups(groups, len(X), "X")
     check_whole("n_shadows", n_shadows)

@@ -18,8 +18,8 @@ from sktsgan.metrics._rows import check_arrays, check_common_class, check_groups
 
 # Of the size of a row: distances below are too inexact where products were subtracted.
 _LEAST_FOUND = 1e-5
-# Of which the mean says how distances grow where a set is thinned.
-_N_THINNINGS = 20
+# Rows of all thinned sets, of which the mean says how distances grow, and how many sets these are.
+_N_THINNED, _N_THINNINGS = 2000, (2, 20)
 
 
 class DensityCoverage(NamedTuple):
@@ -306,10 +306,9 @@ def _usual_distance(X, queries, others, sizes, rng):
     full = _measure(X)
     if not full[0] or len(X) == min(sizes):
         return full[0]
-    thinned = [
-        _measure(X[rng.permutation(len(X))[: min(sizes)]])
-        for _ in range(_N_THINNINGS)  # the least of three that are due to chance would be too low
-    ]
+    # the least of three that are due to chance would be too low, where they are of few rows
+    n_thinnings = int(np.clip(_N_THINNED / min(sizes), *_N_THINNINGS))
+    thinned = [_measure(X[rng.permutation(len(X))[: min(sizes)]]) for _ in range(n_thinnings)]
     return full[0] * (np.mean(thinned, axis=0)[full > 0] / full[full > 0]).min()
 
 

@@ -6,7 +6,6 @@ import torch
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
-from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils.validation import validate_data
 
 from sktsgan._arrays import in_memory, in_parts, mapped
@@ -71,10 +70,23 @@ def check_arrays(X_real, X_synthetic, **kwargs):
     list of two ndarray of shape (n, n_features)
         The same numbers; those of a tensor in float64.
     """
-    return [
-        as_tensor(X).cpu().numpy() if isinstance(X, torch.Tensor) else X
-        for X in check_pair(X_real, X_synthetic, **kwargs)
-    ]
+    return [as_array(X) for X in check_pair(X_real, X_synthetic, **kwargs)]
+
+
+def as_array(X):
+    """Return checked rows as a numpy array.
+
+    Parameters
+    ----------
+    X : ndarray or Tensor
+        Rows.
+
+    Returns
+    -------
+    ndarray
+        The same numbers; those of a tensor in float64.
+    """
+    return as_tensor(X).cpu().numpy() if isinstance(X, torch.Tensor) else X
 
 
 def check_rows(X, name, min_rows=1):
@@ -313,7 +325,7 @@ def find_sampler(estimator, X=None, name="sampler"):
 def _search(estimator, X):
     if hasattr(estimator, "sample"):
         return estimator, X
-    if isinstance(estimator, BaseSearchCV) and not hasattr(estimator, "best_estimator_"):
+    if hasattr(estimator, "refit") and not hasattr(estimator, "best_estimator_"):
         raise NotFittedError(
             f"A {type(estimator).__name__} has a sampler once it is fitted, with 'refit'. This one "
             "is not."
