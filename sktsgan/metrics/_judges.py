@@ -241,9 +241,9 @@ def memorization_ratio(X_real, X_synthetic, *, X_held_out, random_state=0):
     nearest of more rows is nearer: distances to the larger set are enlarged by as much as others
     grow when it is thinned to as many rows as the smaller has. All rows can have been copied, so
     that none is left out of the search itself. Rows that a set has twice count once. Where one set
-    has four times the rows of the other or more, the ratio may be off by a tenth where rows differ
-    in one or two ways alone, as sines do, and by up to a third where the smaller set has 15 rows;
-    for simulated heartbeats it was off by no more than 0.03 in the mean.
+    has four times the rows of the other or more, the ratio may be off by a fifth where rows differ
+    in one way alone, as waves of one frequency do, by a tenth where they do in two, and by a third
+    where the smaller set has 15 rows; for simulated heartbeats it was off by 0.03 in the mean.
 
     Parameters
     ----------
