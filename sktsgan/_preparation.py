@@ -78,7 +78,7 @@ class Preparation:
         self.scaled = self.size is not None
         has_range = self.measure is not None and self.measure.func is _range
         self.whole = (signals == np.rint(signals)).all(axis=(0, 2))[:, None]
-        self.limits = _find_limits(signals, ~self.padding, self.whole, has_range)
+        self.limits = _find_limits(signals, self.whole, ~self.padding if has_range else None)
 
     def __bool__(self):
         is_any = self.measure is not None or self.limits is not None
@@ -116,7 +116,7 @@ class Preparation:
                 np.divide(moved, size, out=moved, where=~flat)
                 moved *= usual_size
             dead = np.isnan(usual_start)  # such a channel holds its own number in each row
-            own = _moments(signals, ~padding, axis=2)[0] if dead.any() else start
+            own = _mean(signals, ~padding, axis=2) if dead.any() else start
             signals = np.where(dead, own, np.where(flat, signals, usual_start + moved))
         whole = self.whole[:, 0]
         if whole.any():
@@ -125,25 +125,28 @@ class Preparation:
         return signals if like is None else np.where(padding, self.signals[like], signals)
 
 
-def _find_limits(signals, inside, whole, has_range):
+def _find_limits(signals, whole, inside=None):
     """Return what each channel stays above and below, infinite where few rows reach a limit.
 
-    Rows that have one range each reach both its ends by that, once: there most have to do so twice.
-    What else is never negative has two numbers more, its least and its usual value above 0.
+    Rows that have one range each reach both its ends by that, once: there most have to do so twice,
+    `inside` of their padding. What else is never negative has two numbers more, its least and its
+    usual value above 0.
     """
     n_rows = max(_LEAST_PADDED, _PADDED_SHARE * len(signals))
     limits = []
     for extreme, none in ((np.min, -np.inf), (np.max, np.inf)):
         limit = extreme(signals, axis=(0, 2)).astype(np.float64)[:, None]
-        n_points = ((signals == limit) & (inside | (not has_range))).sum(axis=2)
-        is_one = np.median(n_points, axis=0) > 1 if has_range else (n_points > 0).sum(0) >= n_rows
-        if extreme is np.min and not has_range:
-            is_one |= whole[:, 0] & (limit[:, 0] >= 0)
+        reached = signals == limit
+        if inside is None:
+            is_one = reached.any(axis=2).sum(axis=0) >= n_rows
+            is_one |= (extreme is np.min) & whole[:, 0] & (limit[:, 0] >= 0)
+        else:
+            is_one = np.median((reached & inside).sum(axis=2), axis=0) > 1
         limits.append(np.where(is_one[:, None], limit, none))
     above = np.full((2, *limits[0].shape), -np.inf)
-    if not has_range:
-        lowest = signals.min(axis=(0, 2))
-        for i in np.flatnonzero(np.isinf(limits[0][:, 0]) & (lowest >= 0) & (signals.any((0, 2)))):
+    if inside is None:
+        is_above = (signals.min(axis=(0, 2)) >= 0) & signals.any(axis=(0, 2))
+        for i in np.flatnonzero(is_above & np.isinf(limits[0][:, 0])):
             own = signals[:, i][signals[:, i] > 0]
             above[:, i, 0] = own.min(), np.median(own)
     limits = *limits, *above
@@ -163,7 +166,6 @@ def _within(signals, inside, low, high, least, usual):
         return signals
     own, inside = signals[rows, channels][:, None], inside[rows, channels][:, None]
     low, high, least, usual = (part[channels][:, None] for part in (low, high, least, usual))
-    n_inside = np.maximum(inside.sum(axis=2, keepdims=True), 1)
 
     def _cut(move):
         cut = np.clip(own - move, low, high)
@@ -173,10 +175,7 @@ def _within(signals, inside, low, high, least, usual):
             cut[below] = start * np.exp((cut[below] - start) / scale)
         return cut
 
-    def _mean(own):
-        return np.sum(own, axis=2, where=inside, keepdims=True) / n_inside
-
-    mean, floor = _mean(own), np.maximum(low, np.where(np.isinf(least), least, 0.0))
+    mean, floor = _mean(own, inside, 2), np.maximum(low, np.where(np.isinf(least), least, 0.0))
     edges = own.min(axis=2, keepdims=True), own.max(axis=2, keepdims=True)
     least_move, most = (
         np.where(np.isinf(limit), 0, edge - limit)
@@ -184,7 +183,7 @@ def _within(signals, inside, low, high, least, usual):
     )
     for _ in range(_N_BISECTIONS):
         middle = (least_move + most) / 2
-        above = _mean(_cut(middle)) > mean
+        above = _mean(_cut(middle), inside, 2) > mean
         least_move, most = np.where(above, middle, least_move), np.where(above, most, middle)
     signals = signals.copy()
     signals[rows, channels] = _cut(least_move)[:, 0]
@@ -266,10 +265,15 @@ def _range(signals, inside, axis, top=False):
     return tuple(np.where(nothing, 0.0, part) for part in (edge, size))
 
 
+def _mean(signals, inside, axis):
+    n_inside = np.maximum(inside.sum(axis=axis, keepdims=True), 1)
+    return np.sum(signals, axis=axis, where=inside, keepdims=True, dtype=np.float64) / n_inside
+
+
 def _moments(signals, inside, axis, ddof=0):
     """Return mean and standard deviation beside padding."""
-    n_inside = np.maximum(inside.sum(axis=axis, keepdims=True), 1)
-    mean = np.sum(signals, axis=axis, where=inside, keepdims=True, dtype=np.float64) / n_inside
+    mean = _mean(signals, inside, axis)
+    n_inside = inside.sum(axis=axis, keepdims=True)
     squares = np.sum((signals - mean) ** 2, axis=axis, where=inside, keepdims=True)
     deviation = (squares / np.maximum(n_inside - ddof, 1)) ** 0.5
     return mean, np.where(deviation > _ROUNDING * np.abs(mean), deviation, 0.0)

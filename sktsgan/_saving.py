@@ -149,6 +149,7 @@ class SavingMixin:
         _store.write(path, manifest, tensors)
 
     @classmethod
+    @torch.inference_mode(mode=False)  # training goes on with what is read
     def load(cls, path, **custom):
         """Read a sampler that :meth:`save` wrote.
 
@@ -181,11 +182,6 @@ class SavingMixin:
         for name in custom:
             if name not in cls._get_param_names():
                 raise TypeError(f"'{name}' must be a parameter of {cls.__name__}. It is none.")
-        with torch.inference_mode(False):  # training goes on with what is read
-            return cls._read(path, custom)
-
-    @classmethod
-    def _read(cls, path, custom):
         manifest, tensors = _store.read(path)
         try:
             return cls._restored(manifest, tensors, custom)

@@ -165,7 +165,7 @@ def run_cell(task, seed, name, seconds):
     except (ValueError, RuntimeError) as error:  # what a rival cannot do is a result too
         row = {"task": task, "seed": seed, "sampler": name, "failed": str(error).splitlines()[0]}
         return pd.DataFrame([{column: row.get(column) for column in COLUMNS}])
-    rows = []
+    rows, common = [], {"rows": len(y), "data": digest(split)} | cost
     models = rivals.classifiers(name, len(y), split, seed)
     if name == rivals.MOVED:
         models.pop("MiniRocket", None)  # its ridge classifier has no probabilities
@@ -174,8 +174,7 @@ def run_cell(task, seed, name, seconds):
         rows.append(
             {"task": task, "seed": seed, "sampler": name, "classifier": classifier}
             | figures
-            | {"rows": len(y), "data": digest(split)}
-            | cost
+            | common
         )
     return pd.DataFrame(rows).reindex(columns=COLUMNS)
 

@@ -457,23 +457,6 @@ def check_sides(X_members, X_non_members, X_synthetic, prefix=""):
     return X_members, X_non_members, X_synthetic
 
 
-def centred(X):
-    """Move rows to around 0 and near 1, so that rounding is far below what distances differ by.
-
-    Parameters
-    ----------
-    X : ndarray of shape (n, n_features)
-        Rows, checked.
-
-    Returns
-    -------
-    ndarray of float64
-        The rows less their median, which no far-off row moves away, in a unit of :func:`in_unit`.
-    """
-    (X,) = in_unit(X)
-    return in_unit(X - np.median(X, axis=0))[0]
-
-
 def in_unit(*sets):
     """Divide rows by the power of two next to the largest value, so that their squares are finite.
 

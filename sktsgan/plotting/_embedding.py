@@ -5,7 +5,7 @@ from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 from sklearn.utils import check_random_state
 
-from sktsgan.metrics._judges import centred
+from sktsgan.metrics._judges import in_unit
 from sktsgan.plotting._panels import (
     REAL,
     SYNTHETIC,
@@ -198,7 +198,9 @@ def _neighbors_kept(X, rng):
         return _principal_components(X, rng)[0], names
     perplexity = min(30, (len(X) - 1) / 3)
     tsne = TSNE(perplexity=perplexity, init="pca", random_state=rng)
-    return tsne.fit_transform(centred(X)), names  # it squares in float32
+    (X,) = in_unit(X)
+    (X,) = in_unit(X - np.median(X, axis=0))  # around 0 and near 1, as it squares in float32
+    return tsne.fit_transform(X), names
 
 
 _METHODS = {"pca": _principal_components, "tsne": _neighbors_kept}
