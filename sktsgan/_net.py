@@ -2,30 +2,25 @@
 
 import copy
 import json
-import math
-import numbers
-import warnings
 from contextlib import contextmanager
 from functools import partial
 
 import numpy as np
 import torch
 from skorch import NeuralNet
-from skorch.callbacks import Callback, EarlyStopping, PassthroughScoring
+from skorch.callbacks import PassthroughScoring
 from skorch.history import History
 from skorch.utils import TeeGenerator
 from torch import nn
-from torch.nn.parameter import is_lazy
-from torch.utils.data import Dataset
-from tqdm.auto import tqdm
 
-from sktsgan._arrays import is_mapped_alone, take
+from sktsgan._batches import BalancedBatches
+from sktsgan._devices import is_cpu, send
 from sktsgan._processes import ALONE
-from sktsgan._recording import RecordedSteps, send
-from sktsgan._store import whole_checkpoint, write
+from sktsgan._recording import RecordedSteps
+from sktsgan._store import part_of, whole_checkpoint
 from sktsgan._threads import fixed_order, one_by_one, seeded, side_by_side
+from sktsgan._trials import try_discriminator, try_generator, try_loss
 from sktsgan.losses import gradient_penalty
-from sktsgan.metrics._mmd import maximum_mean_discrepancy, median_bandwidth
 from sktsgan.networks import ConvDiscriminator, LSTMGenerator
 from sktsgan.networks._layers import is_as_built
 
@@ -33,123 +28,10 @@ from sktsgan.networks._layers import is_as_built
 _CHUNK = 512
 # Rows that a card generates at a time: fewer do not fill it.
 _CHUNK_ON_CARD = 16_384
-# Bytes of training rows that a card keeps; where there are more, each batch is sent to it.
-_MAX_ON_CARD = 2**31
 # Steps whose losses a card keeps to itself, since reading them is waiting for it.
 _MAX_UNREAD = 25
-# Rows of a class that are compared with the held-out ones.
-_N_COMPARED = 500
 # A loss of this size is no loss any more.
 _EXPLODED = 1e6
-
-
-def check_device(device):
-    """Return the name of a torch device that is there, or say that it is not."""
-    if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        torch.zeros(1, device=device).item()  # "meta" is there, and holds nothing
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = str(error).splitlines()[0]
-        raise ValueError(
-            f"'device' must be 'auto' or a device that is there. Got {str(device)!r} ({reason}); "
-            "use 'auto' or 'cpu'."
-        ) from error
-    return str(device)
-
-
-def is_cpu(device):
-    """Tell the CPU from a card."""
-    return torch.device(device).type == "cpu"
-
-
-class ScaledRows(Dataset):
-    """Rows of an array, scaled when they are asked for: it may be memory-mapped, and large.
-
-    Parameters
-    ----------
-    signals : ndarray of shape (n_samples, n_channels, n_timepoints)
-        Signals in their own unit.
-    rows : ndarray of int of shape (n_rows,)
-        Which of them there are.
-    y : ndarray of int of shape (n_rows,)
-        Their classes, by which they are sorted here.
-    scaler : SignalScaler
-        Scales them.
-    """
-
-    def __init__(self, signals, rows, y, scaler):
-        order = np.argsort(y, kind="stable")
-        self.signals, self.scaler = signals, scaler
-        self.rows, self.y = rows[order], torch.from_numpy(y[order])
-        self.device, self.on_card = "cpu", None
-
-    def to(self, device):
-        """Put all rows on a card that has room for them; rows asked for by places there are there.
-
-        Parameters
-        ----------
-        device : str
-            A torch device; on the CPU rows stay where they are.
-        """
-        n_bytes = 4 * len(self) * math.prod(self.signals.shape[1:])
-        if is_cpu(device) or n_bytes > _MAX_ON_CARD:
-            return
-        parts = [self[places] for places in torch.arange(len(self)).split(_CHUNK_ON_CARD)]
-        X, y = (torch.cat(part).to(device) for part in zip(*parts, strict=True))
-        self.device, self.on_card = device, (X, y)
-
-    def make_portable(self):
-        """Copy the rows where another process could not map the array that they are in."""
-        if is_mapped_alone(self.signals):
-            self.signals = take(self.signals, self.rows)
-            self.rows = np.arange(len(self.rows))
-
-    def __len__(self):
-        return len(self.rows)
-
-    def __getitem__(self, places):
-        if self.on_card:
-            return tuple(part[places] for part in self.on_card)
-        X = self.scaler.scaled(take(self.signals, self.rows[places.numpy()]))
-        return torch.from_numpy(X), self.y[places]
-
-
-class BalancedBatches:
-    """Draw batches in which every class has the same share, with replacement.
-
-    Parameters
-    ----------
-    dataset : ScaledRows
-        Signals, sorted by their classes ``dataset.y``.
-    batch_size : int
-        Rows of a batch.
-    n_batches : int or None
-        Batches of an epoch; None for one pass over as many rows as there are.
-    rng : torch.Generator
-        Source of randomness, on the CPU.
-    """
-
-    def __init__(self, dataset, *, batch_size, n_batches, rng):
-        self.dataset = dataset
-        self.batch_size = batch_size
-        self.n_batches = n_batches or -(-len(dataset) // batch_size)
-        self.rng = rng
-        self.counts = torch.bincount(dataset.y)
-        self.starts = self.counts.cumsum(0) - self.counts
-        self.present = torch.nonzero(self.counts).squeeze(1)
-
-    def __len__(self):
-        return self.n_batches
-
-    def __iter__(self):
-        shape = (self.n_batches, self.batch_size)
-        # shares are equal to one row; which classes get the odd rows is drawn
-        shift = torch.randint(len(self.present), (self.n_batches, 1), generator=self.rng)
-        classes = self.present[(torch.arange(self.batch_size) + shift) % len(self.present)]
-        place = torch.rand(shape, generator=self.rng, dtype=torch.float64) * self.counts[classes]
-        for batch in (self.starts[classes] + place.long()).to(self.dataset.device):
-            yield self.dataset[batch]
 
 
 class AdversarialNet(NeuralNet):
@@ -254,67 +136,17 @@ class AdversarialNet(NeuralNet):
         with _single_precision():
             self.module_, self.discriminator_ = self.module(), self.discriminator()
         if "module_" not in self.known_to_fit:
-            self.check_generator()
+            try_generator(self.module_, self.module.keywords)
         self.average_ = copy.deepcopy(self.module_).requires_grad_(False)
         if "discriminator_" not in self.known_to_fit:
-            self.check_discriminator()
+            try_discriminator(self.discriminator_, self.discriminator.keywords)
         self.n_iter_, self.unread_ = 0, []
         self.stopped_by_ = None
         return self
 
-    def check_generator(self):
-        """Try the generator, which may be the user's own, on two rows."""
-        if not isinstance(getattr(self.module_, "latent_size", None), numbers.Integral):
-            raise TypeError(
-                "'generator' must build a module with an attribute 'latent_size', a whole number. "
-                f"Got {type(self.module_).__name__} without one."
-            )
-        shape = self.module.keywords
-        expected = (2, shape["n_channels"], shape["n_timepoints"])
-        with torch.no_grad():
-            z = torch.zeros(2, self.module_.latent_size, dtype=torch.float32)
-            # so that no statistics follow these rows
-            X = self.module_.eval()(z, torch.zeros(2, dtype=torch.long))
-        if X.shape != expected:
-            raise ValueError(
-                f"'generator' must return signals of shape {expected} for two rows of noise. "
-                f"Got {tuple(X.shape)}."
-            )
-
-    def check_discriminator(self):
-        """Try a copy of the discriminator, which may be the user's own, on two rows."""
-        shape = self.discriminator.keywords
-        X = torch.zeros(2, shape["n_channels"], shape["n_timepoints"], dtype=torch.float32)
-        lazy = any(map(is_lazy, self.discriminator_.parameters()))  # draws its weights with these
-        net = self.discriminator_.eval() if lazy else copy.deepcopy(self.discriminator_)
-        with torch.no_grad():
-            scores = net(X, torch.zeros(2, dtype=torch.long))
-        if scores.shape != (2,):
-            raise ValueError(
-                "'discriminator' must return scores of shape (2,) for two rows. "
-                f"Got {tuple(scores.shape)}."
-            )
-
     def initialize_criterion(self):
         """Take the loss, a function, as it is; it may be the user's own, so try it."""
-        with torch.enable_grad():
-            scores = [torch.zeros(2, dtype=torch.float32, requires_grad=True) for _ in range(2)]
-            pair = self.criterion(*scores)
-        if not (
-            isinstance(pair, tuple | list)
-            and len(pair) == 2
-            and all(isinstance(loss, torch.Tensor) and not loss.shape for loss in pair)
-        ):
-            raise TypeError(
-                "'loss' must return the losses of discriminator and generator, two tensors without "
-                f"axes, for the scores of real and of synthetic rows. Got {pair!r} for two rows."
-            )
-        if not (_depends(pair[0], scores) and _depends(pair[1], scores[1:])):
-            raise TypeError(
-                "'loss' must return a loss of the discriminator that depends on the scores of both "
-                "kinds of rows, and one of the generator that depends on those of synthetic ones. "
-                "Got one without a gradient to them."
-            )
+        try_loss(self.criterion)
         self.criterion_ = self.criterion
         return self
 
@@ -902,227 +734,3 @@ def _check_moments(optimizer, states):
                 raise RuntimeError(f"{name} of shape {tuple(state[name].shape)}")
         if state.keys() != places.keys():
             raise KeyError(f"moments {sorted(state)}")
-
-
-def part_of(tensors, name):
-    """Choose the tensors of one network or optimizer.
-
-    Parameters
-    ----------
-    tensors : dict of str to Tensor
-        Of several.
-    name : str
-        Its name, with which theirs begin.
-
-    Returns
-    -------
-    dict of str to Tensor
-        Its own, by the rest of their names.
-    """
-    prefix = f"{name}."
-    return {
-        key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)
-    }
-
-
-def _depends(loss, scores):
-    """Say whether a loss has a gradient to all scores."""
-    if not loss.requires_grad:
-        return False
-    gradients = torch.autograd.grad(loss, scores, retain_graph=True, allow_unused=True)
-    return all(gradient is not None for gradient in gradients)
-
-
-def _met_its_end(net):
-    """Say whether skorch's own early stop ended training, which does so as Ctrl-C does."""
-    return any(
-        isinstance(callback, EarlyStopping) and callback.misses_ == callback.patience
-        for _, callback in net.callbacks_
-    )
-
-
-class BestByMMD(Callback):
-    """Follow the held-out MMD after each epoch, keep the best weights, say when it is over.
-
-    Parameters
-    ----------
-    held_out : dict of int to ndarray of shape (n_held_out, n_channels, n_timepoints)
-        Scaled held-out rows of each class that has some. Without any, the last weights with
-        finite losses are kept.
-    patience : int or None
-        Epochs without improvement after which training stops.
-    """
-
-    def __init__(self, held_out, patience=None):
-        self.held_out = held_out
-        self.patience = patience
-        self.resumed = None  # what `state` gave in a training that goes on here
-
-    def on_train_begin(self, net, **kwargs):
-        """Fix what every epoch is compared by: bandwidths and noise."""
-        self.bandwidths_ = {label: median_bandwidth(X) for label, X in self.held_out.items()}
-        self.n_epochs_, self.over_ = 0, False
-        if self.resumed:
-            self._resume(net)
-            return
-        self.noise_ = net.noise(_N_COMPARED)
-        self.best_score_, self.best_iter_, self.best_epoch_ = np.inf, None, len(net.history)
-        self.best_weights_ = None
-        if net.n_iter_:  # training goes on
-            self.best_weights_, self.best_iter_ = net.snapshot(), net.n_iter_
-            score = self._score(net) if self.held_out else None
-            self.best_score_ = np.inf if score is None else score
-
-    def on_epoch_end(self, net, **kwargs):
-        """Measure, keep, say whether that was the last epoch."""
-        self.n_epochs_ += 1
-        score = self._score(net)
-        if score is None:
-            net.stop("diverged")
-        if self.held_out:
-            net.history.record("valid_mmd", score)
-        best = not self.held_out or score < self.best_score_
-        net.history.record("valid_mmd_best", best)
-        if best:
-            # the weights first: an interrupt while they are copied leaves all as it was
-            self.best_weights_, self.best_epoch_ = net.snapshot(), len(net.history)
-            self.best_score_, self.best_iter_ = score, net.n_iter_
-        elif self.patience and len(net.history) - self.best_epoch_ >= self.patience:
-            self.over_ = True
-
-    def on_train_end(self, net, **kwargs):
-        """Put the best weights back and say so where training did not end by plan."""
-        if self.best_iter_ is None:
-            self.best_iter_ = net.n_iter_
-        if net.stopped_by_ == "diverged":
-            self._end_divergence(net)
-        elif net.stopped_by_ is None and self.n_epochs_ < net.max_epochs and not _met_its_end(net):
-            if not net.n_iter_:
-                raise KeyboardInterrupt  # nothing was learned
-            warnings.warn(
-                f"Training was interrupted after {net.n_iter_} iterations. What was learned is "
-                f"kept: the weights of iteration {self.best_iter_}.",
-                stacklevel=2,
-            )
-        if self.best_weights_ is not None:
-            net.restore(self.best_weights_)
-        net.follow_first()
-        self.score_ = -self.best_score_ if np.isfinite(self.best_score_) else None
-        self.forget()  # real rows stay out of a pickle
-        del self.noise_
-
-    def forget(self):
-        """Let go of the real rows."""
-        self.held_out, self.best_weights_, self.resumed = {}, None, None
-
-    def state(self):
-        """Give what decides which weights are kept: numbers, and tensors by name."""
-        score, epoch = float(self.best_score_), self.best_epoch_
-        tensors = {"noise": self.noise_.cpu()}
-        for name, weights in (self.best_weights_ or {}).items():
-            tensors |= {f"best.{name}.{key}": value.cpu() for key, value in weights.items()}
-        return {"score": score, "iter": self.best_iter_, "epoch": epoch}, tensors
-
-    def _resume(self, net):
-        figures, tensors = self.resumed
-        with whole_checkpoint("What was best so far"):
-            self.best_score_, self.best_iter_ = figures["score"], figures["iter"]
-            self.best_epoch_ = figures["epoch"]
-            self.noise_ = tensors["noise"].to(net.device)
-            best = part_of(tensors, "best")
-            self.best_weights_ = {n: part_of(best, n) for n in net._networks} if best else None
-            for name, weights in (self.best_weights_ or {}).items():
-                if weights.keys() != getattr(net, name).state_dict().keys():
-                    raise ValueError(f"the best weights of {name}")
-
-    def _end_divergence(self, net):
-        if self.best_weights_ is None:
-            raise RuntimeError(
-                f"Training diverged at iteration {net.n_iter_}, before any weights could be "
-                f"kept. {net.advice}"
-            )
-        for name in net._both_optimizers:
-            for state in getattr(net, name).state.values():  # its moments diverged too
-                for moment in state.values():
-                    moment.zero_()
-
-    def _score(self, net):
-        """Let the first process measure for all."""
-        return net.processes.of_first(None if net.processes.rank else self._measure(net))
-
-    def _measure(self, net):
-        """Mean MMD^2 over the classes; None where the generator gives no finite rows.
-
-        Classes count by the root of their held-out rows: the MMD to a handful of rows is
-        mostly chance, and would choose by chance if it counted as much as that to hundreds.
-        """
-        scores, weights = [], []
-        for label, X in (self.held_out or {0: None}).items():
-            X_synthetic = net.generate(self.noise_, torch.full((_N_COMPARED,), label))
-            if not np.isfinite(X_synthetic).all():
-                return None
-            if X is not None:
-                bandwidth = self.bandwidths_[label]
-                scores.append(maximum_mean_discrepancy(X, X_synthetic, bandwidth=bandwidth))
-                weights.append(len(X) ** 0.5)
-        return float(np.average(scores, weights=weights)) if scores else np.inf
-
-
-class Patience(Callback):
-    """End training where :class:`BestByMMD` says so, once others have seen the epoch."""
-
-    def on_epoch_end(self, net, **kwargs):
-        """Stop."""
-        if net.best_.over_:
-            net.stop("patience")
-
-
-class Checkpoint(Callback):
-    """Write all that training needs to go on, after each epoch, to a file.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    run : dict
-        What tells the run from others; goes into the file.
-    """
-
-    def __init__(self, path, run):
-        self.path = path
-        self.run = run
-
-    def on_epoch_end(self, net, **kwargs):
-        """Write; the file before stays whole until then."""
-        streams = net.processes.gather(net.rng_.get_state())
-        if net.processes.rank:
-            return
-        figures, tensors = net.best_.state()
-        tensors = net.tensors() | {f"kept.{name}": value for name, value in tensors.items()}
-        tensors |= {f"streams.{rank}": stream for rank, stream in enumerate(streams)}
-        description = net.description() | {"kept": figures}
-        write(self.path, {"run": self.run, "net": description}, tensors)
-
-
-class Progress(Callback):
-    """A bar over all iterations, with the losses and the held-out MMD beside it."""
-
-    def on_train_begin(self, net, X=None, **kwargs):
-        """Start the bar."""
-        n_batches = len(net.get_iterator(X, training=True))
-        self.bar_ = tqdm(total=n_batches * net.max_epochs, desc="StaGAN", unit="it")
-
-    def on_batch_end(self, net, **kwargs):
-        """Move the bar."""
-        self.bar_.update()
-
-    def on_epoch_end(self, net, **kwargs):
-        """Show the figures of the epoch."""
-        names = {"discriminator_loss": "D", "generator_loss": "G", "valid_mmd": "MMD^2"}
-        row = net.history[-1]
-        self.bar_.set_postfix({names[key]: f"{row[key]:.4f}" for key in names if key in row})
-
-    def on_train_end(self, net, **kwargs):
-        """Close the bar."""
-        self.bar_.close()
-        self.bar_ = None

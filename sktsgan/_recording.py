@@ -2,28 +2,10 @@
 
 import torch
 
+from sktsgan._devices import send
+
 # Steps of a kind before it is recorded, in which libraries set up what may not be set up then.
 _N_PLAIN = 3
-
-
-def send(numbers, device):
-    """Send what was drawn on the CPU to a device, without waiting until it is there.
-
-    Parameters
-    ----------
-    numbers : Tensor
-        Where they were drawn.
-    device : str
-        A torch device.
-
-    Returns
-    -------
-    Tensor
-        On the device.
-    """
-    if torch.device(device).type == "cuda" and not numbers.is_cuda:
-        return numbers.pin_memory().to(device, non_blocking=True)
-    return numbers.to(device)
 
 
 class RecordedSteps:

@@ -3,7 +3,6 @@
 import numbers
 import os
 import warnings
-from collections.abc import Mapping
 from contextlib import contextmanager
 from functools import partial
 
@@ -20,24 +19,21 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
-from skorch.callbacks import Callback, GradientNormClipping
+from skorch.callbacks import GradientNormClipping
 
 from sktsgan import losses
+from sktsgan._arguments import check_whole
 from sktsgan._arrays import in_memory, mapped, put_before, take
+from sktsgan._batches import ScaledRows
+from sktsgan._callbacks import BestByMMD, Checkpoint, Patience, Progress
 from sktsgan._chunks import sample_in_chunks
-from sktsgan._net import (
-    AdversarialNet,
-    BestByMMD,
-    Checkpoint,
-    Patience,
-    Progress,
-    ScaledRows,
-    check_device,
-)
+from sktsgan._devices import check_device, send
+from sktsgan._labels import check_labels, labels_of, plain, to_columns
+from sktsgan._net import AdversarialNet
+from sktsgan._parameters import check_parameters, check_strategy, whole_numbers
 from sktsgan._preparation import Preparation
 from sktsgan._private import PrivateNet, check_private, separable
 from sktsgan._processes import Processes
-from sktsgan._recording import send
 from sktsgan._saving import SavingMixin, are_same
 from sktsgan._selection import (
     Alignment,
@@ -53,21 +49,14 @@ from sktsgan._selection import (
 from sktsgan._signals import (
     SignalScaler,
     as_signals,
-    as_type,
     check_finite,
     check_kind,
-    check_labels,
     check_not_polars,
     check_not_ragged,
-    check_whole,
-    from_columns,
-    narrow_columns,
-    plain,
-    to_columns,
-    wider_columns,
 )
 from sktsgan._store import digest_rows
 from sktsgan._threads import fixed_order
+from sktsgan._types import as_type, narrow_columns, wider_columns
 from sktsgan.networks import ConvDiscriminator, LSTMGenerator
 
 # A class of fewer rows is not learned but interpolated.
@@ -636,7 +625,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
 
     def _set_strategy(self, y):
         strategy = check_sampling_strategy(self.sampling_strategy, y, self._sampling_type)
-        self.sampling_strategy_ = _whole_numbers(strategy)
+        self.sampling_strategy_ = whole_numbers(strategy)
 
     def sample(self, n_samples=1, *, y=None, random_state=None, chunks=None):
         """Draw synthetic rows from what was learned.
@@ -734,7 +723,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
             return X_resampled, y_resampled if labels is y else to_columns(y_resampled, y)
 
     def _fit_resample(self, X, y):
-        self.sampling_strategy_ = _whole_numbers(self.sampling_strategy_)
+        self.sampling_strategy_ = whole_numbers(self.sampling_strategy_)
         rng = self._start_rng()
         self._train(X, y, rng)
         labels = np.searchsorted(self.classes_, y)
@@ -851,13 +840,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         return rows
 
     def _check_X_y(self, X, y, reset=True):  # noqa: N802 (imblearn's)
-        if isinstance(self.sampling_strategy, Mapping):
-            _whole_numbers(self.sampling_strategy)  # imbalanced-learn would stumble over others
-            if not isinstance(self.sampling_strategy, dict):
-                raise ValueError(
-                    "'sampling_strategy' must be a dict where it names classes. Got a "
-                    f"{type(self.sampling_strategy).__name__}; call dict(...)."
-                )
+        check_strategy(self.sampling_strategy)
         if issparse(X):
             raise TypeError(
                 "X must be dense, as signals have no zeros to save. Got a sparse "
@@ -887,56 +870,8 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         as_signals(X, self.n_channels)
         return X, y, binarize_y
 
-    def _check_numbers(self, accumulate=False):
-        """Check what the constraints of single parameters cannot."""
-        if self.interpolation_fraction + self.replicate_fraction > 1:
-            raise ValueError(
-                "'interpolation_fraction' and 'replicate_fraction' must not exceed 1 together. "
-                f"Got {self.interpolation_fraction} and {self.replicate_fraction}."
-            )
-        if len(self.betas) != 2 or not all(
-            isinstance(beta, numbers.Real) and 0 <= beta < 1 for beta in self.betas
-        ):
-            raise ValueError(
-                f"'betas' must be two numbers of at least 0 and below 1. Got {self.betas!r}."
-            )
-        if self.checkpoint is not None and (self.warm_start or accumulate):
-            raise ValueError(
-                "'checkpoint' must be None with 'warm_start' or 'partial_fit', which go on from "
-                f"weights of their own. Got {self.checkpoint!r}."
-            )
-        for name in ("generator", "discriminator"):
-            if isinstance(getattr(self, name), torch.nn.Module):
-                raise TypeError(
-                    f"'{name}' must be a name or what builds a module, such as its class. Got a "
-                    f"{type(getattr(self, name)).__name__} that is built already."
-                )
-        for callback in self.callbacks or ():
-            own = callback[1] if isinstance(callback, tuple) and len(callback) == 2 else callback
-            if not issubclass(own if isinstance(own, type) else type(own), Callback):
-                raise TypeError(
-                    "'callbacks' must be a list of skorch callbacks, or of names and callbacks. "
-                    f"Got {callback!r}."
-                )
-            if getattr(own, "load_best", False):
-                raise ValueError(
-                    "'callbacks' must leave the choice of weights to the held-out MMD. Got "
-                    f"{type(own).__name__} with load_best=True; set it to False."
-                )
-        channels = self.discriminator_channels
-        if not channels or not all(
-            isinstance(width, numbers.Integral) and width > 0 and width is not True
-            for width in channels
-        ):
-            raise ValueError(
-                "'discriminator_channels' must be whole numbers above 0, one for each block. "
-                f"Got {channels!r}."
-            )
-
     def _places_of(self, y):
-        y = check_labels(in_memory(y))
-        columns = from_columns(y)
-        y = y if columns is None else columns
+        y = labels_of(check_labels(in_memory(y)))
         if y.ndim == 2 and y.shape[1] == 1:
             y = y[:, 0]
         if y.ndim != 1 or not len(y):
@@ -946,7 +881,8 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
     def _find_labels(self, y, known, what, advice=""):
         """Return the indices of labels, all of which must be `known`."""
         unknown = ~np.isin(y, known)
-        unknown |= _is_text(y) != _is_text(known)  # numpy may take "1" for 1
+        # numpy may take "1" for 1
+        unknown |= isinstance(y[0], str) != isinstance(known[0], str)
         if unknown.any():
             raise ValueError(
                 f"'y' must hold {what}, {known.tolist()}. Got {plain(y[unknown][0])!r}{advice}."
@@ -988,7 +924,7 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
     def _start(self, X, y, classes, accumulate):
         """Begin anew or go on; return signals and labels' indices, the same in all processes."""
         go_on = self._goes_on(accumulate)
-        self._check_numbers(accumulate)
+        check_parameters(self, accumulate)
         if go_on and hasattr(self, "epsilon_") and not self._is_private:
             raise ValueError(
                 "'dp_epsilon' must not become None where a private training would go on, as its "
@@ -1302,23 +1238,6 @@ def _as_they_came(X, y):
     """Check the kind of rows and labels; give these as one for each row."""
     X, y = mapped(X), in_memory(y)
     check_kind(X, y)
-    labels = from_columns(y)
-    labels = y if labels is None else labels
+    labels = labels_of(y)
     check_classification_targets(labels)
     return X, labels
-
-
-def _is_text(labels):
-    return isinstance(plain(labels[0]), str)
-
-
-def _whole_numbers(strategy):
-    """Return numbers of rows to make as whole ones, or say where one is not."""
-    for label, n_rows in strategy.items():
-        is_number = isinstance(n_rows, numbers.Real) and not isinstance(n_rows, bool)
-        if not (is_number and float(n_rows).is_integer()):
-            raise ValueError(
-                "'sampling_strategy' must ask for whole numbers of rows. "
-                f"Got {plain(n_rows)!r} for class {plain(label)!r}."
-            )
-    return {label: int(n_rows) for label, n_rows in strategy.items()}

@@ -12,10 +12,13 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from sktsgan import _store
-from sktsgan._net import BestByMMD, check_device, part_of
+from sktsgan._callbacks import BestByMMD
+from sktsgan._devices import check_device
+from sktsgan._parameters import check_parameters
 from sktsgan._processes import Processes
-from sktsgan._signals import BOUNDED_REACH, SignalScaler, is_narrow, rounding_of
+from sktsgan._signals import BOUNDED_REACH, SignalScaler
 from sktsgan._threads import fixed_order, seeded
+from sktsgan._types import is_narrow, rounding_of
 
 # Values in a row; what claims to have more is no file of ours.
 _MAX_VALUES = 2**24
@@ -118,7 +121,7 @@ class SavingMixin:
                     f"{type(self).__name__} does not take {name!r}; pickle it."
                 )
         self._validate_params()
-        self._check_numbers()
+        check_parameters(self)
         if not Processes.is_first():
             return
         places = {net: str(i) for i, net in enumerate(dict.fromkeys(self._nets.values()))}
@@ -211,7 +214,7 @@ class SavingMixin:
         sampler = cls(**parameters)
         try:
             sampler._validate_params()
-            sampler._check_numbers()
+            check_parameters(sampler)
         except (TypeError, ValueError) as error:
             if not custom:
                 raise
@@ -285,7 +288,7 @@ class SavingMixin:
                 "load(path, device='auto')."
             ) from error
         for place, description in manifest["states"].items():
-            own = part_of(tensors, f"net{place}")
+            own = _store.part_of(tensors, f"net{place}")
             group = np.array(description["classes"])
             owners = [label for label, other in manifest["nets"].items() if other == place]
             there = np.intersect1d(group, np.arange(len(self.classes_)))
@@ -296,7 +299,7 @@ class SavingMixin:
             choices = {"module_": self.generator, "discriminator_": self.discriminator}
             known = [name for name, choice in choices.items() if not callable(choice)]
             net.check_fits(own, known)
-            weights = part_of(own, "average_").values()
+            weights = _store.part_of(own, "average_").values()
             if "module_" in known and not all(value.isfinite().all() for value in weights):
                 raise ValueError("its weights are not finite")
             code = [

@@ -219,6 +219,27 @@ def _parse(text, path):
     return manifest
 
 
+def part_of(tensors, name):
+    """Choose the tensors of one network or optimizer.
+
+    Parameters
+    ----------
+    tensors : dict of str to Tensor
+        Of several.
+    name : str
+        Its name, with which theirs begin.
+
+    Returns
+    -------
+    dict of str to Tensor
+        Its own, by the rest of their names.
+    """
+    prefix = f"{name}."
+    return {
+        key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)
+    }
+
+
 def digest_rows(X):
     """Hash an array, which may be memory-mapped, a part at a time.
 

@@ -13,7 +13,7 @@ from skorch.callbacks import Callback, LRScheduler
 
 from sktsgan import StaGANSampler
 from sktsgan._arrays import put_before
-from sktsgan._net import BestByMMD
+from sktsgan._callbacks import BestByMMD
 from sktsgan.losses import relativistic
 from sktsgan.metrics import maximum_mean_discrepancy
 from tests.conftest import LEARNING, scaled

@@ -11,7 +11,7 @@ import torch
 from skorch.callbacks import Callback
 
 from sktsgan import StaGANSampler
-from sktsgan._net import ScaledRows
+from sktsgan._batches import ScaledRows
 from sktsgan._private import (
     _SWITCHED_OFF,
     PoissonBatches,

@@ -25,7 +25,8 @@ from sklearn.preprocessing import MinMaxScaler
 from skorch.callbacks import Callback, EarlyStopping
 
 from sktsgan import MMDScorer, StaGANSampler
-from sktsgan._net import AdversarialNet, BestByMMD
+from sktsgan._callbacks import BestByMMD
+from sktsgan._net import AdversarialNet
 from sktsgan.datasets import make_heartbeats
 from sktsgan.losses import relativistic
 from sktsgan.metrics import maximum_mean_discrepancy

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch
 
+from sktsgan._arguments import check_frequency, check_whole
 from sktsgan._extras import import_extra
-from sktsgan._signals import check_frequency, check_whole
 from sktsgan._store import write_whole
 from sktsgan.datasets._segment import check_window, segment_beats
 

@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 from scipy.signal import resample_poly
 
-from sktsgan._signals import check_frequency, numbers_of
+from sktsgan._arguments import check_frequency, numbers_of
 
 
 def segment_beats(signal, peaks, *, fs, target_fs=None, window=(0.3, 0.41)):

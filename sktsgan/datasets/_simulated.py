@@ -6,7 +6,7 @@ import numpy as np
 from scipy.signal import lfilter
 from sklearn.utils import check_random_state
 
-from sktsgan._signals import check_frequency, check_whole, numbers_of
+from sktsgan._arguments import check_frequency, check_whole, numbers_of
 
 # Waves P, Q, R, S, T and a late half of T: time after the R wave in s at a heart period of
 # 0.85 s, amplitude in mV, width (standard deviation) in s.

@@ -14,7 +14,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from sktsgan._signals import as_signals, check_whole
+from sktsgan._arguments import check_whole
+from sktsgan._signals import as_signals
 from sktsgan.metrics._judges import (
     check_both_groups,
     check_sides,

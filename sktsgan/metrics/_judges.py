@@ -12,8 +12,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils import check_random_state
 
+from sktsgan._arguments import check_whole
 from sktsgan._arrays import first_of_each
-from sktsgan._signals import check_whole, plain
 from sktsgan.metrics._rows import check_arrays, check_common_class, check_groups, check_row_labels
 
 # Of the size of a row: distances below are too inexact where products were subtracted.
@@ -427,7 +427,7 @@ def check_both_groups(members, non_members, n_members, n_non_members):
         check_groups(members, n_members, "X_members", "groups_members"),
         check_groups(non_members, n_non_members, "X_non_members", "groups_non_members"),
     ]
-    kinds = [isinstance(plain(part[0]), str) for part in groups]
+    kinds = [isinstance(part[0], str) for part in groups]
     if kinds[0] != kinds[1]:
         raise TypeError(
             "'groups_members' and 'groups_non_members' must both hold numbers or both strings. "

@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from sklearn.utils import check_random_state
 
+from sktsgan._arguments import check_whole
 from sktsgan._arrays import spread_places, take
-from sktsgan._signals import check_whole
 from sktsgan.metrics._rows import as_tensor, check_groups, check_pair, check_rows
 
 # Gamma of the five kernels as multiples of 1 / (2 bandwidth^2). Each is twice the one before,

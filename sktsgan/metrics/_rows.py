@@ -9,7 +9,8 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import validate_data
 
 from sktsgan._arrays import in_memory, in_parts, mapped
-from sktsgan._signals import check_labels, check_not_ragged, from_columns, plain
+from sktsgan._labels import check_labels, labels_of
+from sktsgan._signals import check_not_ragged
 
 # Of more the sum of squares may be infinite, and of less squares may vanish.
 _LARGEST, _SMALLEST = 1e150, 1e-150
@@ -194,7 +195,7 @@ def check_groups(groups, n_rows, rows, name="groups"):
             f"'{name}' must be known for each row. That of row {missing[0]} is missing; give each "
             "row of an unknown patient a name of its own, or leave it out."
         )
-    kinds = {isinstance(plain(group), str) for group in groups}
+    kinds = {isinstance(group, str) for group in groups}
     if len(kinds) > 1:
         raise TypeError(f"'{name}' must hold numbers or strings. Got both; use strings.")
     return checked
@@ -259,9 +260,8 @@ def check_row_labels(y, X, names):
     TypeError
         If they are of several kinds.
     """
-    y = check_labels(in_memory(y), names[1])
-    columns = from_columns(y)
-    return check_one_each(y if columns is None else columns, len(X), *names)
+    y = labels_of(check_labels(in_memory(y), names[1]))
+    return check_one_each(y, len(X), *names)
 
 
 def check_common_class(y_real, y_synthetic, names=("y_real", "y_synthetic")):

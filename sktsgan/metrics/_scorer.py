@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 
-from sktsgan._signals import check_whole
+from sktsgan._arguments import check_whole
 from sktsgan.metrics._mmd import maximum_mean_discrepancy
 from sktsgan.metrics._rows import as_sampled
 

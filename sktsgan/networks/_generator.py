@@ -5,7 +5,7 @@ import math
 import torch
 from torch import nn
 
-from sktsgan._signals import check_whole
+from sktsgan._arguments import check_whole
 from sktsgan.networks._layers import as_built, is_as_built
 
 # Signals from which on drawing them side by side is quicker than torch's own layers.

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sktsgan._signals import check_whole
+from sktsgan._arguments import check_whole
 from sktsgan.metrics._rows import as_sampled, check_arrays, check_common_class, check_row_labels
 
 # Okabe and Ito's blue and vermilion: told apart by the colour-blind. Of one lightness nearly, so

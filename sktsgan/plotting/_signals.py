@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from sktsgan._arguments import check_frequency, check_whole
 from sktsgan._arrays import spread_places
-from sktsgan._signals import as_signals, check_frequency, check_whole
+from sktsgan._signals import as_signals
 from sktsgan.plotting._panels import (
     REAL,
     SYNTHETIC,

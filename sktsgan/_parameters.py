@@ -1,0 +1,123 @@
+"""Checks of the sampler's parameters that constraints of single ones cannot make."""
+
+import numbers
+from collections.abc import Mapping
+
+from skorch.callbacks import Callback
+from torch import nn
+
+from sktsgan._labels import plain
+
+
+def check_parameters(sampler, accumulate=False):
+    """Say what is wrong with parameters, each of which is of the right kind.
+
+    Parameters
+    ----------
+    sampler : StaGANSampler
+        Whose.
+    accumulate : bool, default=False
+        Whether ``partial_fit`` asks.
+
+    Raises
+    ------
+    ValueError
+        If one has no such value, or not with another.
+    TypeError
+        If a network is built already, or a callback is none.
+    """
+    if sampler.interpolation_fraction + sampler.replicate_fraction > 1:
+        raise ValueError(
+            "'interpolation_fraction' and 'replicate_fraction' must not exceed 1 together. "
+            f"Got {sampler.interpolation_fraction} and {sampler.replicate_fraction}."
+        )
+    betas = sampler.betas
+    if len(betas) != 2 or not all(isinstance(b, numbers.Real) and 0 <= b < 1 for b in betas):
+        raise ValueError(f"'betas' must be two numbers of at least 0 and below 1. Got {betas!r}.")
+    if sampler.checkpoint is not None and (sampler.warm_start or accumulate):
+        raise ValueError(
+            "'checkpoint' must be None with 'warm_start' or 'partial_fit', which go on from "
+            f"weights of their own. Got {sampler.checkpoint!r}."
+        )
+    for name in ("generator", "discriminator"):
+        if isinstance(getattr(sampler, name), nn.Module):
+            raise TypeError(
+                f"'{name}' must be a name or what builds a module, such as its class. Got a "
+                f"{type(getattr(sampler, name)).__name__} that is built already."
+            )
+    for callback in sampler.callbacks or ():
+        _check_callback(callback)
+    channels = sampler.discriminator_channels
+    if not channels or not all(
+        isinstance(width, numbers.Integral) and width > 0 and width is not True
+        for width in channels
+    ):
+        raise ValueError(
+            "'discriminator_channels' must be whole numbers above 0, one for each block. "
+            f"Got {channels!r}."
+        )
+
+
+def _check_callback(callback):
+    own = callback[1] if isinstance(callback, tuple) and len(callback) == 2 else callback
+    if not issubclass(own if isinstance(own, type) else type(own), Callback):
+        raise TypeError(
+            "'callbacks' must be a list of skorch callbacks, or of names and callbacks. "
+            f"Got {callback!r}."
+        )
+    if getattr(own, "load_best", False):
+        raise ValueError(
+            "'callbacks' must leave the choice of weights to the held-out MMD. Got "
+            f"{type(own).__name__} with load_best=True; set it to False."
+        )
+
+
+def check_strategy(strategy):
+    """Say what is wrong with a `sampling_strategy`, where imbalanced-learn would stumble over it.
+
+    Parameters
+    ----------
+    strategy : float, str, dict or callable
+        How many rows each class is to have.
+
+    Raises
+    ------
+    ValueError
+        If it is a mapping that is no dict, or asks for other than whole numbers.
+    """
+    if not isinstance(strategy, Mapping):
+        return
+    whole_numbers(strategy)
+    if not isinstance(strategy, dict):
+        raise ValueError(
+            "'sampling_strategy' must be a dict where it names classes. Got a "
+            f"{type(strategy).__name__}; call dict(...)."
+        )
+
+
+def whole_numbers(strategy):
+    """Return numbers of rows to make as whole ones, or say where one is not.
+
+    Parameters
+    ----------
+    strategy : dict
+        Numbers of rows, by label.
+
+    Returns
+    -------
+    dict
+        The same, as Python's own.
+
+    Raises
+    ------
+    ValueError
+        If one is no whole number.
+    """
+    for label, n_rows in strategy.items():
+        is_number = isinstance(n_rows, numbers.Real) and not isinstance(n_rows, bool)
+        if not (is_number and float(n_rows).is_integer()):
+            raise ValueError(
+                "'sampling_strategy' must ask for whole numbers of rows. "
+                f"Got {plain(n_rows)!r} for class {plain(label)!r}."
+            )
+    return {label: int(n_rows) for label, n_rows in strategy.items()}
