@@ -87,6 +87,20 @@ def test_rr_intervals(every_beat):
     assert np.median(rr[premature, 0]) < 0.8 * np.nanmedian(rr)
 
 
+def test_peaks_are_places_in_the_recording(records):
+    import wfdb
+
+    beats = fetch_mitbih(records, subset=["100", "114"], fs=360, window=(0.1, 0.1))
+    for name in ("100", "114"):
+        own = beats.record == name
+        published = wfdb.rdrecord(str(records / "mitdb" / name))
+        lead = published.p_signal[:, published.sig_name.index("MLII")]
+        np.testing.assert_array_equal(lead[beats.peak[own]].astype(np.float32), beats.data[own, 36])
+        rr = np.diff(beats.peak[own]) / 360
+        np.testing.assert_allclose(rr, beats.rr[own][1:, 0])
+    assert beats.peak.dtype.kind == "i"
+
+
 def test_the_lead_by_name(records):
     # in record 114 MLII is the second channel; the two leads differ clearly
     one = fetch_mitbih(records, subset=["114"])

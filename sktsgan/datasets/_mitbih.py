@@ -121,6 +121,9 @@ def fetch_mitbih(
             :class:`sklearn.model_selection.StratifiedGroupKFold`.
         symbol : ndarray of str of shape (n_beats,)
             The database's own annotation.
+        peak : ndarray of int of shape (n_beats,)
+            Place of the annotated peak in its recording, in samples at 360 Hz. Windows overlap
+            where peaks of a record are closer than these are long.
         rr : ndarray of float of shape (n_beats, 2)
             Seconds from the beat before and to the beat after; NaN at a recording's ends. Flutter
             waves are no beats, so that in record 207 up to 100 s lie between two.
@@ -212,6 +215,7 @@ def _read_beats(folder, name, n_leads, fs, window):
         "target": np.array([_AAMI[symbol] for symbol in symbols])[kept],
         "record": np.full(len(kept), name),
         "symbol": symbols[kept],
+        "peak": peaks[kept],
         "rr": np.column_stack([rr[:-1], rr[1:]])[kept],
     }
 
