@@ -60,10 +60,7 @@ def two_leads(seed):
 
 def few(seed, n_rare):
     """N against V, 4000 against `n_rare` real beats for training."""
-    beats = _fetch()
-    X = beats.data - beats.data.mean(axis=1, keepdims=True)
-    train, test = _draw(beats.target, {"N": 4000, "V": n_rare}, {"N": 4000, "V": 1500}, seed)
-    return Split(X[train], X[test], beats.target[train], beats.target[test])
+    return _mixed(seed, {"N": 4000, "V": n_rare})
 
 
 def inter_patient(seed):
