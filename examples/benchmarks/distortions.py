@@ -9,8 +9,8 @@ the table of the page on judging. ``$SKTSGAN_DATA`` names the folder that holds 
 import numpy as np
 import pandas as pd
 from sklearn.cluster import KMeans
+from tasks import centred
 
-from sktsgan.datasets import fetch_mitbih
 from sktsgan.metrics import (
     classifier_two_sample_score,
     density_coverage,
@@ -24,12 +24,11 @@ N_ROWS = 1000
 
 
 def main():
-    beats = fetch_mitbih(subset="DS1")
-    X = beats.data - beats.data.mean(axis=1, keepdims=True)
+    X, y, _ = centred(subset="DS1")
     rng = np.random.default_rng(0)
-    normal = rng.permutation(X[beats.target == "N"])
+    normal = rng.permutation(X[y == "N"])
     train, held_out, new = np.split(normal[: 3 * N_ROWS], 3)
-    ventricular = rng.permutation(X[beats.target == "V"])[:N_ROWS]
+    ventricular = rng.permutation(X[y == "V"])[:N_ROWS]
     rows = {
         name: judge(train, held_out, spoilt)
         for name, spoilt in distort(train, new, ventricular, rng).items()

@@ -142,11 +142,7 @@ def draw_sets(rng):
 
     The patients of the shadow rows are not among the others.
     """
-    parts = []
-    for subset in ("DS1", "DS2"):
-        beats = tasks._fetch(subset=subset)
-        X = beats.data - beats.data.mean(axis=1, keepdims=True)
-        parts.append((X, beats.target, beats.record))
+    parts = [tasks.centred(subset=subset) for subset in ("DS1", "DS2")]
     members = draw(parts[0], np.arange(len(parts[0][1])), rng)
     same = draw(parts[0], np.setdiff1d(np.arange(len(parts[0][1])), members), rng)
     records = np.unique(parts[1][2])

@@ -28,6 +28,12 @@ class Split(NamedTuple):
 _fetch = cache(fetch_mitbih)  # reading and checking all records takes 20 s
 
 
+def centred(**options):
+    """Real beats with each beat's mean removed in each lead, their classes and records."""
+    beats = _fetch(**options)
+    return beats.data - beats.data.mean(axis=-1, keepdims=True), beats.target, beats.record
+
+
 def scarce(seed, multiple=1, n_leads=1):
     """Real beats, patients mixed, minorities of 1 to 7 %: 4000/120/300/40 beats for training.
 
@@ -45,12 +51,11 @@ def many(seed):
 
 
 def _mixed(seed, n_train, n_leads=1):
-    beats = _fetch(n_leads=n_leads)
-    X = beats.data - beats.data.mean(axis=-1, keepdims=True)
+    X, y, _ = centred(n_leads=n_leads)
     X = X.reshape(len(X), -1)
     n_test = {"N": 4000, "S": 600, "V": 1500, "F": 300}
-    train, test = _draw(beats.target, n_train, n_test, seed)
-    return Split(X[train], X[test], beats.target[train], beats.target[test], n_leads)
+    train, test = _draw(y, n_train, n_test, seed)
+    return Split(X[train], X[test], y[train], y[test], n_leads)
 
 
 def two_leads(seed):
@@ -67,11 +72,10 @@ def inter_patient(seed):
     """Other patients for the test: DS1 with N thinned to 8000, then DS2 with N to 8000."""
     parts = []
     for subset in ("DS1", "DS2"):
-        beats = _fetch(subset=subset)
-        X = beats.data - beats.data.mean(axis=1, keepdims=True)
-        counts = {label: (beats.target == label).sum() for label in CLASSES} | {"N": 8000}
-        _, rows = _draw(beats.target, dict.fromkeys(CLASSES, 0), counts, seed)
-        parts.append((X[rows], beats.target[rows], beats.record[rows]))
+        X, y, record = centred(subset=subset)
+        counts = {label: (y == label).sum() for label in CLASSES} | {"N": 8000}
+        _, rows = _draw(y, dict.fromkeys(CLASSES, 0), counts, seed)
+        parts.append((X[rows], y[rows], record[rows]))
     (X_train, y_train, _), (X_test, y_test, record) = parts
     return Split(X_train, X_test, y_train, y_test, record=record)
 
