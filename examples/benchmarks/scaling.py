@@ -29,13 +29,13 @@ import pandas as pd
 import torch
 from scipy.optimize import nnls
 from torch import distributed
-from training import Clock
+from training import N_TIMEPOINTS, Clock, write_rows
 
 from sktsgan import StaGANSampler
 from sktsgan.metrics import maximum_mean_discrepancy
 
 FOLDER = Path("docs/benchmark")
-N_TIMEPOINTS, N_STEPS = 128, 200
+N_STEPS = 200
 SIZES = [10_000, 100_000, 1_000_000, 10_000_000]
 # Bytes that are averaged over processes in a step: both networks' gradients, as float32.
 MESSAGES = [2**k for k in range(10, 27, 2)]
@@ -50,17 +50,6 @@ class StartClock(Clock):
     def on_train_begin(self, net, **kwargs):
         super().on_train_begin(net, **kwargs)
         self.before = time.perf_counter() - self.created
-
-
-def write_rows(path, n_rows, seed=0, scale=1.0):
-    """Write rows whose values do not matter, a part at a time."""
-    rng = np.random.default_rng(seed)
-    shape = (n_rows, N_TIMEPOINTS)
-    X = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
-    for start in range(0, n_rows, 10_000):
-        part = rng.standard_normal((min(10_000, n_rows - start), N_TIMEPOINTS), dtype=np.float32)
-        X[start : start + len(part)] = scale * part
-    X.flush()
 
 
 def launch(n_processes, *args):

@@ -41,6 +41,7 @@ from sktsgan.datasets import fetch_mitbih, make_heartbeats
 from sktsgan.metrics import maximum_mean_discrepancy
 
 FOLDER = Path("docs/benchmark")
+N_TIMEPOINTS = 128
 
 
 class Clock(Callback):
@@ -68,6 +69,17 @@ def noise(n_rows, n_timepoints, n_channels=1, n_classes=1):
     """Rows to be timed on, of which the values do not matter."""
     X = np.random.default_rng(0).normal(size=(n_rows, n_channels, n_timepoints))
     return X.astype(np.float32), np.arange(n_rows) % n_classes
+
+
+def write_rows(path, n_rows, seed=0, scale=1.0):
+    """Write such rows of one channel to a file, a part at a time."""
+    rng = np.random.default_rng(seed)
+    shape = (n_rows, N_TIMEPOINTS)
+    X = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=shape)
+    for start in range(0, n_rows, 10_000):
+        part = rng.standard_normal((min(10_000, n_rows - start), N_TIMEPOINTS), dtype=np.float32)
+        X[start : start + len(part)] = scale * part
+    X.flush()
 
 
 def train(X, y, n_steps, **params):
@@ -221,12 +233,7 @@ def fit_mapped(n_rows):
     """Train on memory-mapped rows of 128 points in float32."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "X.npy"
-        X = np.lib.format.open_memmap(path, "w+", np.float32, (n_rows, 128))
-        rng = np.random.default_rng(0)
-        for start in range(0, n_rows, 10_000):
-            X[start : start + 10_000] = rng.normal(size=(min(10_000, n_rows - start), 128))
-        X.flush()
-        del X
+        write_rows(path, n_rows)
         _, seconds = train(np.load(path, mmap_mode="r"), np.arange(n_rows) % 4, 100)
     print_cost(ms=1000 * seconds)
 
