@@ -9,7 +9,7 @@ from sklearn.utils import check_random_state
 
 from sktsgan._arguments import check_whole
 from sktsgan._arrays import spread_places, take
-from sktsgan.metrics._rows import as_tensor, check_groups, check_pair, check_rows
+from sktsgan.metrics._rows import as_tensor, check_groups, check_pair
 
 # Gamma of the five kernels as multiples of 1 / (2 bandwidth^2). Each is twice the one before,
 # so that each kernel is the square of the one before and one exponential serves all five.
@@ -251,9 +251,9 @@ def median_bandwidth(X_real):
 
     Parameters
     ----------
-    X_real : array-like of shape (n_real, n_features) or (n_real, n_channels, n_timepoints)
-        Real rows; of more than 2,000, one of each of this many equal parts is used, drawn by a
-        fixed seed.
+    X_real : ndarray or Tensor of shape (n_real, n_features) or (n_real, n_channels, n_timepoints)
+        Real rows, checked; of more than 2,000, one of each of this many equal parts is used, drawn
+        by a fixed seed.
 
     Returns
     -------
@@ -261,7 +261,7 @@ def median_bandwidth(X_real):
         The median; where it is 0, the mean distance; where all rows are equal, the norm of a
         row, or 1 where that is 0 too. Always above 0, and in proportion to the rows' scale.
     """
-    rows = _some_rows(check_rows(X_real, "X_real"))
+    rows = _some_rows(X_real).flatten(1)
     # in units of the largest value, squares neither overflow nor vanish
     largest = float(rows.abs().max()) or 1.0
     rows = rows / largest
