@@ -284,9 +284,7 @@ def discriminator_scores(sampler, X, y):
     """
     sampler, X, y = as_sampled(sampler, X, y)
     check_is_fitted(sampler, "net_")
-    if isinstance(X, torch.Tensor):
-        X = X.cpu().numpy()
-    signals = as_signals(X, sampler.n_channels)
+    signals = as_signals(as_array(X), sampler.n_channels)
     if signals.shape[1:] != sampler._signal_shape:
         raise ValueError(
             f"X must have signals of shape {sampler._signal_shape}, as in 'fit'. "
