@@ -230,8 +230,7 @@ def train_shadows(sampler, X, y, *, groups=None, n_shadows=4, random_state=0):
     >>> [len(shadow.X_synthetic) for shadow in shadows]  # to 70 rows of V from 30
     [40, 40]
     """
-    shape = np.shape(X)
-    X = as_array(check_rows(X, "X")).reshape(shape)
+    X = as_array(check_rows(X, "X")).reshape(np.shape(X))
     y = check_row_labels(y, X, ("X", "y"))
     groups = None if groups is None else check_groups(groups, len(X), "X")
     check_whole("n_shadows", n_shadows)

@@ -377,8 +377,7 @@ def as_sampled(estimator, X, y, names=("X", "y"), name="sampler"):
     sampler, X = find_sampler(estimator, X, name)
     if isinstance(sampler, BaseEstimator):
         validate_data(sampler, X, reset=False, skip_check_array=True)  # number and names of columns
-    shape = np.shape(X)
-    X = check_rows(X, names[0]).reshape(shape)
+    X = check_rows(X, names[0]).reshape(np.shape(X))
     return sampler, X, check_row_labels(y, X, names)
 
 

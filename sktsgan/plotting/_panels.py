@@ -73,9 +73,8 @@ def check_sets(X_real, y_real, X_synthetic, y_synthetic):
         If rows and labels do not match in number, real and synthetic rows in shape, a label is
         missing, or they have no class in common.
     """
-    shapes = np.shape(X_real), np.shape(X_synthetic)
-    pair = check_arrays(X_real, X_synthetic)
-    X_real, X_synthetic = (X.reshape(shape) for X, shape in zip(pair, shapes, strict=True))
+    real, synthetic = check_arrays(X_real, X_synthetic)
+    X_real, X_synthetic = real.reshape(np.shape(X_real)), synthetic.reshape(np.shape(X_synthetic))
     y_real = check_row_labels(y_real, X_real, ("X_real", "y_real"))
     y_synthetic = check_row_labels(y_synthetic, X_synthetic, ("X_synthetic", "y_synthetic"))
     check_common_class(y_real, y_synthetic)
