@@ -164,14 +164,15 @@ def privacy_report(
     X_members, X_non_members, X_synthetic = check_sides(X_members, X_non_members, X_synthetic)
     check_whole("n_bootstraps", n_bootstraps)
     check_whole("n_closest", n_closest)
-    is_member = np.arange(len(X_members) + len(X_non_members)) < len(X_members)
-    groups = _groups_of_all(groups_members, groups_non_members, is_member)
+    sizes = len(X_members), len(X_non_members)
+    groups = _groups_of_all(groups_members, groups_non_members, sizes)
     X = np.concatenate([X_members, X_non_members])
+    is_member = np.arange(len(X)) < len(X_members)
     results = {"distance": distance_scores(X, X_synthetic)}
     if shadows is not None:
         results["shadow"] = _shadow_scores(X, X_synthetic, shadows)
     if scores is not None:
-        results["discriminator"] = _check_scores(scores, is_member)
+        results["discriminator"] = _check_scores(scores, sizes)
     rng = check_random_state(random_state)
     counts = _bootstrap_counts(groups, is_member, n_bootstraps, rng)
     attacks = {name: _judge(is_member, values, groups, counts) for name, values in results.items()}
@@ -333,12 +334,11 @@ def _train_shadow(sampler, X, y, members, others, rng):
     return Shadow(*(X[rows] for rows in sides), X_resampled[n_members:])
 
 
-def _groups_of_all(members, non_members, is_member):
+def _groups_of_all(members, non_members, sizes):
     """Return the groups of all rows; each row its own where there are none."""
-    sizes = np.count_nonzero(is_member), np.count_nonzero(~is_member)
     sides = check_both_groups(members, non_members, *sizes)
     if sides is None:
-        return np.arange(len(is_member))
+        return np.arange(sum(sizes))
     for name, groups in zip(("groups_members", "groups_non_members"), sides, strict=True):
         if len(np.unique(groups)) < 2:
             raise ValueError(
@@ -348,17 +348,14 @@ def _groups_of_all(members, non_members, is_member):
     return np.unique(np.concatenate(sides), return_inverse=True)[1]
 
 
-def _check_scores(scores, is_member):
+def _check_scores(scores, sizes):
     if len(scores) != 2:
         raise ValueError(
             "'scores' must be a pair, of the members and of the non-members. "
             f"Got {len(scores)} parts."
         )
-    n_members = int(is_member.sum())
-    parts = [
-        check_one_each(scores[0], n_members, "X_members", "scores"),
-        check_one_each(scores[1], len(is_member) - n_members, "X_non_members", "scores"),
-    ]
+    sides = zip(scores, sizes, ("X_members", "X_non_members"), strict=True)
+    parts = [check_one_each(*side, "scores") for side in sides]
     return check_rows(np.concatenate(parts)[:, None], "scores")[:, 0]
 
 
