@@ -287,6 +287,9 @@ class SavingMixin:
                 f"'device' must be one that is there. Got {self.device!r}; call "
                 "load(path, device='auto')."
             ) from error
+        names = {"module_": "generator", "discriminator_": "discriminator"}
+        known = [part for part, name in names.items() if not callable(getattr(self, name))]
+        code = [f"'{name}'" for part, name in names.items() if part not in known]
         for place, description in manifest["states"].items():
             own = _store.part_of(tensors, f"net{place}")
             group = np.array(description["classes"])
@@ -296,17 +299,10 @@ class SavingMixin:
                 raise ValueError("its networks have other classes")
             net = self._build_net(self._signal_shape, len(group), device, check_random_state(0))
             net.classes_, net.best_ = group, BestByMMD({})
-            choices = {"module_": self.generator, "discriminator_": self.discriminator}
-            known = [name for name, choice in choices.items() if not callable(choice)]
             net.check_fits(own, known)
             weights = _store.part_of(own, "average_").values()
             if "module_" in known and not all(value.isfinite().all() for value in weights):
                 raise ValueError("its weights are not finite")
-            code = [
-                f"'{name}'"
-                for name in ("generator", "discriminator")
-                if callable(getattr(self, name))
-            ]
             try:
                 with fixed_order(), seeded(0):
                     net.initialize()
