@@ -27,8 +27,6 @@ UNREADABLE = (
     *(AttributeError, IndexError, KeyError, TypeError, ValueError, SyntaxError),
     *(RecursionError, RuntimeError, ArithmeticError, MemoryError),
 )
-# Kinds of numpy types that labels and rows may have: no objects but strings, no records.
-_KINDS = "biufUO"
 # What labels may take: short text that claims to be long must not fill the memory.
 _MAX_BYTES = 2**27
 _MANIFEST, _DIGEST = "sktsgan", "sha256"
@@ -349,7 +347,8 @@ def decode(value):
 
 
 def _decode_dtype(text):
-    if not (isinstance(text, str) and re.fullmatch(f"[<>|=]?[{_KINDS}][0-9]{{0,5}}", text)):
+    # what labels and rows may have: no objects but strings, no records
+    if not (isinstance(text, str) and re.fullmatch("[<>|=]?[biufUO][0-9]{0,5}", text)):
         raise ValueError("a type that no label has")
     return np.dtype(text)
 
