@@ -12,7 +12,6 @@ worth.
 import argparse
 from pathlib import Path
 
-import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -308,7 +307,6 @@ def critical_difference(n_samplers, n_tasks):
 
 def draw_ranks(ranks, path, figure):
     """Draw mean ranks, and shade those that Nemenyi's test does not tell from the best."""
-    mpl.use("Agg")
     mean = ranks["mean rank"]
     k, n_tasks = len(mean), ranks.shape[1] - 1
     critical = critical_difference(k, n_tasks)
@@ -363,7 +361,6 @@ def draw_worth(table, path):
     mean = by_multiple(table)
     if mean.empty:
         return
-    mpl.use("Agg")
     fig, ax = plt.subplots(figsize=(7, 4.6), layout="constrained")
     markers = dict(zip(mean["macro F1"], "o^sD", strict=False))
     for i, name in enumerate(name for name in WITH_MULTIPLES if name in mean.index):

@@ -18,7 +18,6 @@ import time
 import warnings
 from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import rivals
@@ -106,7 +105,6 @@ def judge(X_train, X_real, X_synthetic):
 
 
 def draw(split, X, y, added, path):
-    mpl.use("Agg")
     rare = split.y_test != "N"
     order = np.random.default_rng(0).permutation(np.flatnonzero(added))
     display = SignalDisplay.from_arrays(
