@@ -178,13 +178,14 @@ def classifiers(sampler, n_rows, split, seed):
 def _build_cnn(sampler, n_rows, split, seed):
     """Build a CNN that takes 2000 steps of 64 rows, however many rows there are."""
     n_classes = len(np.unique(split.y_train))
+    shape = split.n_channels, split.X_train.shape[1] // split.n_channels, n_classes
     n_epochs = max(1, round(2000 * 64 / n_rows))
     weight = None
     if sampler == "class weights":
         counts = np.unique(split.y_train, return_counts=True)[1]
         weight = torch.tensor(n_rows / n_classes / counts, dtype=torch.float32)
     return NeuralNetClassifier(
-        partial(_seeded_cnn, seed, split.n_channels, _n_timepoints(split), n_classes),
+        partial(_seeded_cnn, seed, *shape),
         criterion=nn.CrossEntropyLoss,
         criterion__weight=weight,
         optimizer=torch.optim.Adam,
@@ -216,10 +217,6 @@ def _as_tensors(batch):
 def _seeded_cnn(seed, *shape):
     torch.manual_seed(seed)  # of the batches too
     return CNN(*shape)
-
-
-def _n_timepoints(split):
-    return split.X_train.shape[1] // split.n_channels
 
 
 def _as_float32(X):
