@@ -145,15 +145,15 @@ def make_panels(ax, n_rows, n_columns, size, **sharing):
     if ax is None:
         figure = plt.figure(figsize=size, layout="constrained")
         return figure.subplots(n_rows, n_columns, squeeze=False, **sharing)
-    given = np.atleast_1d(np.asarray(ax, dtype=object))
+    given = np.ravel(ax)
     if given.size == n_rows * n_columns:
         return given.reshape(n_rows, n_columns)
-    if given.size > 1:
+    if given.size != 1:
         raise ValueError(
             f"'ax' must be one Axes or {n_rows * n_columns}, {n_rows} x {n_columns}. "
             f"Got {given.size}."
         )
-    (outer,) = given.ravel()
+    (outer,) = given
     if outer.get_subplotspec() is None:
         raise ValueError("'ax' must be made by 'subplots', to be split. Got one without a grid.")
     outer.set_axis_off()
