@@ -122,9 +122,7 @@ def release(X):
     """
     X = _map_of(X)
     # what was written into a copy on write ("c") is in no file
-    if X is None or X.mode == "c":
-        return
-    if hasattr(mmap, "MADV_DONTNEED"):
+    if X is not None and X.mode != "c" and hasattr(mmap, "MADV_DONTNEED"):
         X._mmap.madvise(mmap.MADV_DONTNEED)
 
 
