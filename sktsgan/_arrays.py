@@ -181,7 +181,8 @@ def mapped(X):
     Raises
     ------
     ValueError
-        If the number of rows is not known, or a tensor is sparse.
+        If the number of rows is not known, a chunk is not what the array says or has masked whole
+        numbers, or a tensor is sparse.
     """
     if isinstance(X, torch.Tensor):
         return _of_tensor(X)

@@ -215,7 +215,7 @@ class Processes:
         Parameters
         ----------
         check : callable
-            Raises an error where something is wrong.
+            Raises a ValueError where something is wrong, and nothing else.
         """
         error = None
         try:

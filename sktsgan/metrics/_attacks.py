@@ -124,6 +124,8 @@ def privacy_report(
     ValueError
         If rows differ in shape or are not finite, groups are given for one side only or there is
         but one on a side, or `n_bootstraps` or `n_closest` is no whole number above 0.
+    TypeError
+        If some groups are numbers and others strings.
 
     See Also
     --------

@@ -55,7 +55,8 @@ def evaluate_sampler(
         - ``density``, ``coverage``: :func:`density_coverage`;
         - ``two_sample_auc``: :func:`classifier_two_sample_score`, of at most 500 rows a side (0.5
           is best);
-        - ``memorization_ratio``: :func:`memorization_ratio` (1 is best), NaN without `X_train`.
+        - ``memorization_ratio``: :func:`memorization_ratio` (1 is best), NaN for a class that has
+          no row in `X_train`.
 
         Figures that need more rows than a class has are NaN: density, coverage and
         `two_sample_auc` for five rows or fewer, `mmd` and `p` for one, and `p` where all rows of a

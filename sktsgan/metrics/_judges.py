@@ -348,6 +348,8 @@ def membership_inference_auc(
     ------
     ValueError
         If rows differ in shape or are not finite, or a group is on both sides.
+    TypeError
+        If some groups are numbers and others strings.
 
     References
     ----------
@@ -416,6 +418,13 @@ def check_both_groups(members, non_members, n_members, n_non_members):
     -------
     list of two ndarray, or None
         The groups, in numbers or in words; None where there are none.
+
+    Raises
+    ------
+    ValueError
+        If one side has none, one is missing, or their number differs.
+    TypeError
+        If some are numbers and others strings.
     """
     if (members is None) != (non_members is None):
         raise ValueError(

@@ -185,6 +185,8 @@ def check_groups(groups, n_rows, rows, name="groups"):
     ------
     ValueError
         If one is missing, or their number differs.
+    TypeError
+        If some are numbers and others strings.
     """
     checked = check_one_each(groups, n_rows, rows, name)
     # as objects, before numpy makes words of what is missing or a number among words
@@ -361,7 +363,7 @@ def as_sampled(estimator, X, y, names=("X", "y"), name="sampler"):
     -------
     sampler : object
         The sampler.
-    X : ndarray of shape (n_samples, ...)
+    X : ndarray or Tensor of shape (n_samples, ...)
         Rows.
     y : ndarray of shape (n_samples,)
         Labels.
