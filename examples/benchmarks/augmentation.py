@@ -88,13 +88,12 @@ def main():
 
 def list_cells(args):
     """Task, seed and sampler of all cells that were asked for and are not done."""
-    done, columns = set(), ["task", "seed", "sampler"]
     stored = pd.DataFrame(columns=COLUMNS)
     if args.results.exists():
         stored = pd.read_csv(args.results, dtype={"data": str})
         if list(stored) != list(COLUMNS):
             raise SystemExit(f"{args.results} has other columns than {', '.join(COLUMNS)}.")
-        done = set(stored[columns].itertuples(index=False, name=None))
+    done = set(stored[["task", "seed", "sampler"]].itertuples(index=False, name=None))
     cells = []
     for task in args.tasks or ALL_TASKS:
         for seed in args.seeds or SEEDS.get(task.split(" x")[0], range(3)):
