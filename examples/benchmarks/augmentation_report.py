@@ -4,9 +4,9 @@ Run from the project's root:
 
     python examples/benchmarks/augmentation_report.py
 
-Prints what it writes beside the CSV file: one table for each task, mean ranks with a
-critical-difference picture, paired Wilcoxon tests, and how many real beats the synthetic ones are
-worth.
+Prints what it writes beside the CSV file: tables of *scarce*, of all tasks by kind, and of seeds by
+which nothing was chosen; mean ranks with a critical-difference picture, paired Wilcoxon tests, and
+how many real beats the synthetic ones are worth.
 """
 
 import argparse

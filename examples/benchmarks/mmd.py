@@ -2,7 +2,8 @@
 
     python examples/benchmarks/mmd.py
 
-Everything that is compared is timed in one run, in turn, and the medians of five are compared.
+Everything that is compared is timed in one run, in turn, and the medians of five are compared, or,
+of the blocks, of three.
 Times are those of this machine; the ratios are what counts.
 """
 

@@ -8,9 +8,9 @@ Run from the project's root, on a machine with nothing else to do:
     python examples/benchmarks/scaling.py compare    # MMD of 1e6 with 1e6 rows
     python examples/benchmarks/scaling.py model      # a model of the cost, from what was measured
 
-Each writes its figures beside the documentation; ``model`` reads those of ``train`` and
-``generate``. ``quality`` needs the real records, ``$SKTSGAN_DATA``. Big files are written to the
-folder for temporary files: 6 GB at most.
+All but ``compare`` write their figures beside the documentation; ``model`` reads those of
+``train`` and ``generate``. ``quality`` needs the real records, ``$SKTSGAN_DATA``. Big files are
+written to the folder for temporary files: 6 GB at most.
 """
 
 import argparse
