@@ -3,6 +3,7 @@
 import time
 import warnings
 from functools import partial
+from importlib.util import find_spec
 
 import numpy as np
 import torch
@@ -43,11 +44,7 @@ def names_of_samplers(split):
 
 
 def _has_aeon():
-    try:
-        import aeon  # noqa: F401
-    except ImportError:
-        return False
-    return True
+    return find_spec("aeon") is not None
 
 
 def resample(name, split, seed, seconds=None):
