@@ -204,14 +204,14 @@ def _read_head(file):
 def _parse(text, path):
     try:
         manifest = decode(json.loads(text))
-        newest = manifest["format"]
+        number = manifest["format"]
     except UNREADABLE as error:
         raise ValueError(
             f"'path' must be a file that 'save' wrote. What describes {path} cannot be read."
         ) from error
-    if not isinstance(newest, int) or newest > FORMAT:
+    if not isinstance(number, int) or number > FORMAT:
         raise ValueError(
-            f"'path' must be of format {FORMAT} or older. {path} is of format {newest!r}; "
+            f"'path' must be of format {FORMAT} or older. {path} is of format {number!r}; "
             "upgrade sktsgan."
         )
     return manifest
