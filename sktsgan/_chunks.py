@@ -64,7 +64,8 @@ class _Fitted:
         # rows are drawn later, and are those of now; callbacks, which may hold anything, draw none
         nets = sampler._nets.values()
         lists = [sampler.callbacks, *(own for n in nets for own in (n.callbacks, n.callbacks_))]
-        self.sampler = copy.deepcopy(sampler, {id(own): [] for own in lists if own is not None})
+        # none that is empty: Python has but one empty tuple, which other objects hold, too
+        self.sampler = copy.deepcopy(sampler, {id(own): [] for own in lists if own})
         self.name = uuid.uuid4().hex
 
     def __dask_tokenize__(self):

@@ -598,8 +598,10 @@ class StaGANSampler(SavingMixin, BaseOverSampler):
         ------
         ValueError
             If shapes or `classes` are not those of the first call, a label is none of these, a
-            channel that was constant is so no more, or `X` is not finite.
+            channel that was constant is so no more, `X` is not finite, or a parameter has no such
+            value.
         """
+        self._validate_params()  # scikit-learn leaves it out where a sampler goes on
         X, y = _as_they_came(X, y)
         go_on = self._goes_on(accumulate=True)
         if classes is not None:

@@ -282,6 +282,10 @@ LABELS = np.arange(10) % 2
             lambda: privacy_report(GOOD, GOOD, GOOD, scores=(LABELS, LABELS * np.nan)),
             "'scores' must be finite",
         ),
+        (
+            lambda: privacy_report(GOOD, GOOD, GOOD, scores=(np.ma.masked_equal(LABELS, 0),) * 2),
+            "'scores' must be finite",
+        ),
         (lambda: privacy_report(GOOD, GOOD, GOOD, groups_members=LABELS), "must both be given"),
         (
             lambda: privacy_report(

@@ -148,6 +148,11 @@ class Locked(Callback):
         self.lock = threading.Lock()
 
 
+def test_chunks_where_there_are_no_callbacks(beats, quick):
+    X, _ = quick(callbacks=()).fit(*beats).sample(9, random_state=0, chunks=5)
+    assert len(X.compute()) == 9
+
+
 def test_chunks_need_no_callbacks(beats, quick):
     sampler = quick(callbacks=[Locked()]).fit(*beats)
     X, _ = sampler.sample(9, random_state=0, chunks=5)
@@ -300,7 +305,7 @@ def test_on_a_cluster(quick, beats, trained):
     folds = {"cv": StratifiedKFold(2), "scoring": MMDScorer()}
     scores = cross_val_score(apart, X, y, **folds)
     with (
-        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster,
         Client(cluster) as client,
     ):
         with joblib.parallel_config(backend="dask"):

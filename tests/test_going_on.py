@@ -38,6 +38,18 @@ def test_partial_fit_goes_on(quick, beats):
     )
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [{"penalty_interval": 0}, {"lr": float("nan")}, {"batch_size": 2.7}, {"selection": "x"}],
+)
+def test_parameters_that_changed_are_checked(quick, beats, wrong):
+    (name,) = wrong
+    sampler = quick().fit(*beats)
+    with pytest.raises(ValueError, match=f"The '{name}' parameter of StaGANSampler must be"):
+        sampler.set_params(**wrong).partial_fit(*beats)
+    assert sampler.n_iter_ == 6
+
+
 def test_a_first_call_that_fails_is_none(quick, beats):
     sampler = quick()
     with pytest.raises(ValueError, match="'y' must hold classes of the first call"):

@@ -458,7 +458,17 @@ def test_evaluate_sampler_without_training_rows_of_a_class(trained, beats):
         evaluate_sampler(trained, X, y, X_train=X, y_train=np.unique(y, return_inverse=True)[1])
 
 
+@pytest.mark.parametrize("words", [("0", "1"), ("1", "N"), ("10", "9")])
+def test_labels_that_read_as_numbers(rng, words):
+    X, Y = rng.normal(size=(2, 40, 8)) + (np.arange(40) % 4 == 0)[:, None]
+    numbers = (np.arange(40) % 4 == 0).astype(int)
+    labels = np.array(words)[numbers]
+    score = train_synthetic_test_real_score(X, labels, Y, labels)
+    assert score == train_synthetic_test_real_score(X, numbers, Y, numbers)
+
+
 GOOD = np.random.default_rng(0).normal(size=(10, 3))
+LEADS = np.random.default_rng(0).normal(size=(10, 2, 4))
 
 
 @pytest.mark.parametrize(
@@ -491,6 +501,22 @@ GOOD = np.random.default_rng(0).normal(size=(10, 3))
         (
             lambda: membership_inference_auc(GOOD, GOOD, GOOD, groups_members=[1] * 10),
             "must both be given or neither",
+        ),
+        (
+            lambda: mmd_permutation_test(GOOD, GOOD, groups=np.ma.masked_equal(range(20), 3)),
+            "'groups' must be known for each row. That of row 3 is missing",
+        ),
+        (
+            lambda: memorization_ratio(LEADS, LEADS, X_held_out=LEADS.swapaxes(1, 2)),
+            r"'X_held_out' and 'X_synthetic' must .* Got \(4, 2\) and \(2, 4\)",
+        ),
+        (
+            lambda: memorization_ratio(LEADS.swapaxes(1, 2), LEADS, X_held_out=LEADS),
+            r"'X_real' and 'X_synthetic' must .* Got \(4, 2\) and \(2, 4\)",
+        ),
+        (
+            lambda: membership_inference_auc(LEADS, LEADS.swapaxes(1, 2), LEADS),
+            r"'X_non_members' and 'X_synthetic' must .* Got \(4, 2\) and \(2, 4\)",
         ),
     ],
 )

@@ -11,6 +11,7 @@ from sklearn.neighbors import NearestNeighbors
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils import check_random_state
+from sklearn.utils.class_weight import compute_sample_weight
 
 from sktsgan._arguments import check_whole
 from sktsgan._arrays import first_of_each
@@ -277,8 +278,8 @@ def memorization_ratio(X_real, X_synthetic, *, X_held_out, random_state=0):
     >>> memorization_ratio(X_real, X_real[:50], X_held_out=X_held_out)
     0.0
     """
-    X_real, X_synthetic = check_arrays(X_real, X_synthetic)
     X_held_out, _ = check_arrays(X_held_out, X_synthetic, names=("X_held_out", "X_synthetic"))
+    X_real, X_synthetic = check_arrays(X_real, X_synthetic)
     X_real, X_held_out = (X[first_of_each(X)] for X in (X_real, X_held_out))
     X_real, X_held_out, X_synthetic = in_unit(X_real, X_held_out, X_synthetic)
     rng = check_random_state(random_state)
@@ -461,8 +462,8 @@ def check_sides(X_members, X_non_members, X_synthetic, prefix=""):
         The same numbers.
     """
     names = [f"{prefix}{name}" for name in ("X_members", "X_non_members", "X_synthetic")]
-    X_members, X_synthetic = check_arrays(X_members, X_synthetic, names=(names[0], names[2]))
-    X_non_members, _ = check_arrays(X_non_members, X_synthetic, names=(names[1], names[2]))
+    X_non_members, _ = check_arrays(X_non_members, X_synthetic, names=names[1:])
+    X_members, X_synthetic = check_arrays(X_members, X_synthetic, names=names[::2])
     return X_members, X_non_members, X_synthetic
 
 
@@ -526,5 +527,12 @@ def _forest(rng):
         FunctionTransformer(np.asarray, kw_args={"dtype": np.float64}),
         StandardScaler(),
         FunctionTransformer(np.clip, kw_args={"a_min": -1e30, "a_max": 1e30}),
-        RandomForestClassifier(class_weight="balanced", random_state=seed),
+        _BalancedForest(random_state=seed),
     )
+
+
+class _BalancedForest(RandomForestClassifier):
+    """A forest with balanced class weights: scikit-learn's own takes words like "1" for numbers."""
+
+    def fit(self, X, y):
+        return super().fit(X, y, sample_weight=compute_sample_weight("balanced", y))

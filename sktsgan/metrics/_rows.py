@@ -190,7 +190,7 @@ def check_groups(groups, n_rows, rows, name="groups"):
     """
     checked = check_one_each(groups, n_rows, rows, name)
     # as objects, before numpy makes words of what is missing or a number among words
-    groups = np.asarray(groups, dtype=object).ravel()
+    groups = np.asarray(in_memory(groups), dtype=object).ravel()
     missing = np.flatnonzero(pd.isna(groups))
     if len(missing):
         raise ValueError(
@@ -227,7 +227,7 @@ def check_one_each(values, n_rows, rows, name):
     ValueError
         If their number differs.
     """
-    values = np.asarray(values)
+    values = np.asarray(in_memory(values))
     if values.shape == (n_rows, 1):
         values = values[:, 0]
     if values.shape != (n_rows,):
