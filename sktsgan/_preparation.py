@@ -20,8 +20,9 @@ _ALL_MEASURED = 100
 # Rows count as scaled one by one where at least this share of all agrees, and of each class ...
 _AGREEING_SHARE = 0.9
 _AGREEING_SHARE_OF_CLASS = 0.5
-# ... within this share of what they are scaled to, and of their own height, which may be less.
-_TOLERANCE = 1e-3
+# ... within this share of what they are scaled to, and of their own height, which may be less; the
+# second where a smallest or largest value became one number, which it is but for rounding.
+_TOLERANCES = 1e-3, 1e-6
 # A channel is dead where no more than this share of its rows varies, and in no class most do.
 _LIVE_SHARE = 0.1
 # Halvings after which a move is known to the last digit.
@@ -39,10 +40,10 @@ class Preparation:
     each channel or in all of them together. Rows whose *offset* alone was taken out have the same
     mean or the same smallest or largest value. A *limit* is the smallest or the largest value of a
     channel in all rows that many of them reach, as counts reach 0; what is never negative stays so,
-    but where rows share one range. Channels of *whole* numbers keep to them. Sums of rows moved in
-    time and generated ones have none of it to the last digit, and a classifier could tell them from
-    real ones by it. What most rows of a class do not share is no preparation: it may be what tells
-    them from others.
+    but where rows share their largest value alone. Channels of *whole* numbers keep to them. Sums
+    of rows moved in time and generated ones have none of it to the last digit, and a classifier
+    could tell them from real ones by it. What most rows of a class do not share is no preparation:
+    it may be what tells them from others.
 
     Parameters
     ----------
@@ -76,9 +77,8 @@ class Preparation:
         self.measure, self.start, self.size = _find_scale(some, inside, labels[places])
         self.with_padding = self.measure is not None and self.start is None
         self.scaled = self.size is not None
-        has_range = self.measure is not None and self.measure.func is _range
-        self.whole = (signals == np.rint(signals)).all(axis=(0, 2))[:, None]
-        self.limits = _find_limits(signals, self.whole, ~self.padding if has_range else None)
+        self.whole = (signals == np.rint(signals)).all(axis=(0, 2))
+        self.limits = _find_limits(signals, ~self.padding, self.whole, self.measure, self.scaled)
 
     def __bool__(self):
         is_any = self.measure is not None or self.limits is not None
@@ -111,46 +111,63 @@ class Preparation:
             moved = signals - start
             flat = np.zeros_like(size, dtype=bool)
             if self.scaled:
-                flat = size <= _TOLERANCE * usual_size  # what varies there is rounding
+                flat = size <= _TOLERANCES[0] * usual_size  # what varies there is rounding
                 # divided first, so that a range of 1 ends in 1 to the last digit
                 np.divide(moved, size, out=moved, where=~flat)
                 moved *= usual_size
+                flat &= self.measure.func is _magnitude  # the others have a start to lie on
             dead = np.isnan(usual_start)  # such a channel holds its own number in each row
             own = _mean(signals, ~padding, axis=2) if dead.any() else start
             signals = np.where(dead, own, np.where(flat, signals, usual_start + moved))
-        whole = self.whole[:, 0]
-        if whole.any():
+            if self.limits is not None and self.measure.func is _range and not self.scaled:
+                signals = np.clip(signals, *self.limits[:2])  # the other end moved, too
+        if self.whole.any():
             signals = signals.copy()
-            signals[:, whole] = _rounded(signals[:, whole], ~padding[:, whole])
+            signals[:, self.whole] = _rounded(signals[:, self.whole], ~padding[:, self.whole])
         return signals if like is None else np.where(padding, self.signals[like], signals)
 
 
-def _find_limits(signals, whole, inside=None):
+def _find_limits(signals, inside, whole, measure, scaled):
     """Return what each channel stays above and below, infinite where few rows reach a limit.
 
-    Rows that have one range each reach both its ends by that, once: there most have to do so twice,
-    `inside` of their padding. What else is never negative has two numbers more, its least and its
-    usual value above 0.
+    Padding does not count. Rows reach what they were scaled or moved to by that, once: there most
+    have to do so twice. What else is never negative has two numbers more, the usual value above 0
+    of those that are the least of their row, and of all.
     """
     n_rows = max(_LEAST_PADDED, _PADDED_SHARE * len(signals))
+    has_range = measure is not None and measure.func is _range
+    ways = (np.min, np.max, -np.inf), (np.max, np.min, np.inf)
     limits = []
-    for extreme, none in ((np.min, -np.inf), (np.max, np.inf)):
-        limit = extreme(signals, axis=(0, 2)).astype(np.float64)[:, None]
-        reached = signals == limit
-        if inside is None:
-            is_one = reached.any(axis=2).sum(axis=0) >= n_rows
-            is_one |= (extreme is np.min) & whole[:, 0] & (limit[:, 0] >= 0)
-        else:
-            is_one = np.median((reached & inside).sum(axis=2), axis=0) > 1
-        limits.append(np.where(is_one[:, None], limit, none))
+    for by_scale, (extreme, other, none) in zip(_edges_of(measure, scaled), ways, strict=True):
+        limit = extreme(signals, axis=(0, 2), where=inside, initial=other(signals))
+        n_reached = ((signals == limit[:, None]) & inside).sum(axis=2)
+        is_one = (n_reached > 0).sum(axis=0) >= n_rows
+        if extreme is np.min:  # counts; whole numbers of a converter are far above 0
+            is_one |= whole & (limit >= 0) & (limit <= 1)
+        by_scale &= has_range | (limit != 0)  # a division leaves 0 where it was
+        is_one = np.where(by_scale, np.median(n_reached, axis=0) > 1, is_one)
+        limits.append(np.where(is_one, limit.astype(np.float64), none)[:, None])
     above = np.full((2, *limits[0].shape), -np.inf)
-    if inside is None:
-        is_above = (signals.min(axis=(0, 2)) >= 0) & signals.any(axis=(0, 2))
+    if not has_range:
+        positive = inside & (signals > 0)
+        is_above = positive.any(axis=(0, 2)) & ~(inside & (signals < 0)).any(axis=(0, 2))
         for i in np.flatnonzero(is_above & np.isinf(limits[0][:, 0])):
-            own = signals[:, i][signals[:, i] > 0]
-            above[:, i, 0] = own.min(), np.median(own)
+            own = np.where(positive[:, i], signals[:, i], np.inf)
+            least = own.min(axis=1)
+            above[:, i, 0] = [np.median(part[part < np.inf]) for part in (least, own)]
     limits = *limits, *above
     return None if np.isinf(limits).all() else limits
+
+
+def _edges_of(measure, scaled):
+    """Say whether rows reach their smallest and their largest values by how they were scaled."""
+    if measure is None or measure.func is _moments:
+        return False, False
+    if measure.func is _range:
+        top = measure.keywords.get("top", False)
+        return scaled or not top, scaled or top
+    order = measure.keywords["order"]
+    return order == np.inf, order in (np.inf, "largest")
 
 
 def _within(signals, inside, low, high, least, usual):
@@ -160,7 +177,7 @@ def _within(signals, inside, low, high, least, usual):
     moved by one number and then cut off, and bisection finds it. Below their least value, signals
     that are never negative are not cut off but bent towards 0, as all would be equal there.
     """
-    outside = (signals < np.maximum(low, least)) | (signals > high)
+    outside = (signals < np.where(np.isinf(least), low, 0)) | (signals > high)
     rows, channels = np.nonzero(outside.any(axis=2))
     if not len(rows):
         return signals
@@ -229,30 +246,45 @@ def _find_scale(signals, inside, labels):
     usual numbers beside padding, and no start here.
     """
     axes = (2,) if signals.shape[1] == 1 else (2, (1, 2))
-    moved = (_range, _moments, partial(_moments, ddof=1))  # the last as pandas and torch have it
-    divided = tuple(partial(_magnitude, order=order) for order in (np.inf, "largest", 2, 1))
+    # the last as pandas and torch have it
+    moved = [[way] for way in (_range, _moments, partial(_moments, ddof=1))]
+    # of these nearly all rows may have either: more of them have the one that was meant
+    tops = [partial(_magnitude, order=order) for order in (np.inf, "largest")]
+    divided = [tops, *([partial(_magnitude, order=order)] for order in (2, 1))]
     everywhere = np.ones_like(inside)
     counted = {axis: _range(signals, everywhere, axis)[1] > 0 for axis in axes}
     parts = [
         (part, {axis: _heights(signals, part, axis) for axis in axes})
         for part in ([inside] if inside.all() else [inside, everywhere])
     ]
-    for both, ways in ((True, moved + divided), (False, (*moved, partial(_range, top=True)))):
-        for (part, heights), way, axis in product(parts, ways, axes):
-            measure = partial(way, axis=axis)
-            own = measure(signals, part)
-            target = _agreed(*own, heights[axis], counted[axis], labels, both)
-            if target:
-                start, size = target if part is inside else (None, True)
-                return measure, start, size if both else None
+    for both, groups in ((True, moved + divided), (False, [*moved, [partial(_range, top=True)]])):
+        for axis, ways, (part, heights) in product(axes, groups, parts):
+            found = []
+            for measure in (partial(way, axis=axis) for way in ways):
+                own = measure(signals, part)
+                target, share = _agreed(measure, *own, heights[axis], counted[axis], labels, both)
+                certain = share == 1 and (both or part is inside)
+                if target and (certain or not _is_limit(signals, inside, measure, *target, both)):
+                    start, size = target if part is inside else (None, True)
+                    found.append((share, measure, start, size if both else None))
+            if found:
+                return max(found, key=lambda one: one[0])[1:]
     return None, None, None
+
+
+def _is_limit(signals, inside, measure, start, size, both):
+    """Say whether most rows reach their edge more than once: a limit, where some do not at all."""
+    if not any(_edges_of(measure, both)):
+        return False
+    edge = start + size if both else start
+    return np.median(((signals == edge) & inside).sum(axis=measure.keywords["axis"])) > 1
 
 
 def _heights(signals, inside, axis):
     """Return by how much rows vary, channels together by the one that varies least."""
     own = _range(signals, inside, axis=2)[1]
     # what is as good as constant beside the others does not vary
-    own = np.where(own > _TOLERANCE * own.max(axis=1, keepdims=True), own, np.inf)
+    own = np.where(own > _TOLERANCES[0] * own.max(axis=1, keepdims=True), own, np.inf)
     return own if axis == 2 else own.min(axis=1, keepdims=True)
 
 
@@ -293,8 +325,8 @@ def _magnitude(signals, inside, axis, order):
     return np.zeros_like(size), np.where(spread > 0, size, 0.0)
 
 
-def _agreed(start, size, heights, counted, labels, both):
-    """Return the usual numbers where nearly all rows have them, and most of each class.
+def _agreed(measure, start, size, heights, counted, labels, both):
+    """Return the usual numbers where nearly all rows have them, and most of each class; how many.
 
     Rows that do not vary are not `counted`; those that do, but not beside what looks like padding,
     agree with none. With `both`, rows are to have the usual start and size, and else the start.
@@ -305,19 +337,24 @@ def _agreed(start, size, heights, counted, labels, both):
     for label in np.unique(labels):  # as a lead that was recorded for rare beats alone
         live |= varied[labels == label].mean(axis=0) > _AGREEING_SHARE_OF_CLASS
     if not live.any():
-        return None
+        return None, 0
     varied, counted = varied & live, counted & live
     target = [
         np.where(live, np.nanmedian(np.where(varied | ~live, part, np.nan), axis=0), dead)
         for part, dead in ((start, np.nan), (size, 0.0))
     ]
-    off = np.abs(start - target[0])
+    height = np.minimum(target[1], heights)
+    is_range, is_edge = measure.func is _range, any(_edges_of(measure, both))
+    agrees = varied & (np.abs(start - target[0]) <= height * _TOLERANCES[is_edge])
     if both:
-        off = np.maximum(off, np.abs(size - target[1]))
-    agrees = varied & (off <= _TOLERANCE * np.minimum(target[1], heights))
+        agrees &= np.abs(size - target[1]) <= height * _TOLERANCES[is_edge and not is_range]
 
-    def _agree(rows, share):
-        return (agrees[rows].sum(axis=0) >= share * counted[rows].sum(axis=0)).all()
+    def _share(rows):
+        n_counted = counted[rows].sum(axis=0)
+        shares = agrees[rows].sum(axis=0) / np.maximum(n_counted, 1)
+        return np.where(n_counted, shares, 1).min()
 
-    each = (_agree(labels == label, _AGREEING_SHARE_OF_CLASS) for label in np.unique(labels))
-    return target if _agree(slice(None), _AGREEING_SHARE) and all(each) else None
+    share = _share(slice(None))
+    least = min(_share(labels == label) for label in np.unique(labels))
+    do_agree = share >= _AGREEING_SHARE and least >= _AGREEING_SHARE_OF_CLASS
+    return (target, share) if do_agree else (None, 0)

@@ -476,3 +476,88 @@ def test_three_rows_of_a_class_that_end_alike_are_padded(rng):
     X = rng.normal(size=(200, 1, 20))
     X[197:, :, -5:] = 0
     assert Preparation(X, np.arange(200) >= 190).padding.sum() == 15
+
+
+@pytest.mark.parametrize(
+    "make", [np.square, lambda X: np.abs(np.fft.rfft(X, axis=-1)) ** 2, lambda X: np.exp(3 * X)]
+)
+def test_what_comes_near_0_by_itself_has_no_common_floor(rng, make):
+    X = make(rng.normal(size=(200, 1, 40)))
+    new = prepared(X).give(make(rng.normal(size=(200, 1, 40))))
+    assert len(np.unique(new.min(axis=2))) == 200
+
+
+def test_rows_that_are_never_negative_are_bent_where_they_would_be(rng):
+    """Towards 0 from the usual least value of a row, not from the least of all."""
+    X = np.exp(2 * rng.normal(size=(300, 1, 30)))
+    lower = X.min(axis=2, keepdims=True) * rng.uniform(1, 3, size=(300, 1, 1))
+    new = prepared(X).give(np.where(rng.uniform(size=X.shape) < 0.1, -lower, X))
+    assert (new > 0).all()
+    assert np.quantile(X.min(axis=2), 0.05) < np.median(new.min(axis=2))
+    np.testing.assert_array_equal(prepared(X).give(X), X)
+
+
+@pytest.mark.parametrize("order", [np.inf, "largest"])
+def test_divided_rows_have_one_top(rng, order):
+    X = rng.normal(size=(300, 1, 30))
+    X /= X.max(axis=2, keepdims=True) if order == "largest" else np.abs(X).max(axis=2)[..., None]
+    np.testing.assert_allclose(prepared(X).give(1.2 * X), X)
+
+
+def test_leads_that_were_padded_and_then_scaled_each(rng):
+    X = rng.normal(size=(300, 2, 40))
+    X[:, 1] = 3 * X[:, 1] + 5
+    X = as_range(padded(X, rng.integers(2, 20, size=300), value=-1.5))
+    new = prepared(X).give(rng.normal(size=X.shape), np.arange(300))
+    np.testing.assert_array_equal(new.min(axis=2), 0)
+    np.testing.assert_array_equal(new.max(axis=2), 1)
+
+
+@pytest.mark.parametrize("share", [0.93, 1.0])
+def test_a_floor_that_nearly_all_rows_reach_again_and_again(rng, share):
+    X = np.maximum(rng.normal(size=(400, 1, 30)), -0.5)
+    X[: round((1 - share) * 400)] += 2
+    higher = X + 0.25
+    new = prepared(X).give(higher)
+    if share < 1:  # it is a limit
+        np.testing.assert_array_equal(new, higher)
+    else:  # it may as well be an offset that was taken out
+        np.testing.assert_allclose(new, X)
+
+
+def test_a_limit_beside_an_offset(rng):
+    X = np.clip(rng.uniform(10, 80, (300, 1, 1)) * (rng.normal(size=(300, 1, 30)) + 0.3), 0, 100)
+    new = prepared(X).give(1.3 * X)
+    assert new.min() == 0
+    assert 99 < new.max() <= 100
+
+
+def test_which_of_two_ways_rows_were_divided(rng):
+    """Nine of ten have the same largest magnitude, and all the same largest value."""
+    X = np.abs(rng.normal(size=(400, 1, 30)))
+    X[:20, :, 7] = -9 * X[:20].max(axis=2)
+    X /= X.max(axis=2, keepdims=True)
+    new = prepared(X).give(2 * X)
+    np.testing.assert_allclose(new.max(axis=2), 1)
+
+
+def test_whole_numbers_of_a_converter(rng):
+    X = np.rint(20 * rng.normal(size=(300, 1, 40)).cumsum(axis=2))
+    new = prepared(X).give(1.5 * X)
+    np.testing.assert_array_equal(prepared(X + 4000).give(1.5 * X + 4000) - 4000, new)
+
+
+def test_zeros_of_padding_are_no_floor(rng):
+    X = padded(0.01 + rng.exponential(size=(300, 1, 30)), np.where(np.arange(300) % 3, 0, 5))
+    noise = 0.5 * rng.normal(size=X.shape)
+    preparation = prepared(X)
+    new = preparation.give(X + noise, np.arange(300))
+    assert (new[~preparation.padding] > 0).all()
+
+
+def test_what_is_flat_beside_padding_stays_within_the_range():
+    X = np.array([[1, 1, 0, 0], [0, 1, 0, 0], [0, 1, 1, 0], [0, 0, 1, 0]] * 30, dtype=float)[
+        :, None
+    ]
+    new = prepared(X).give(np.full((30, 1, 4), -0.9), np.arange(30))
+    assert (new.min(), new.max()) == (0, 1)
