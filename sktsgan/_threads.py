@@ -61,7 +61,8 @@ def fixed_order(alone=False):
 
 def _default_device():
     """Make the CPU torch's default device; to do it where it is so anyway would slow each call."""
-    return nullcontext() if torch.get_default_device().type == "cpu" else torch.device("cpu")
+    # older torch cannot say which it is once it was taken back
+    return nullcontext() if torch.empty(0).device.type == "cpu" else torch.device("cpu")
 
 
 def _use_one_thread():
