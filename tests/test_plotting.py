@@ -496,3 +496,36 @@ def test_axes_of_a_part_of_a_figure(trained, beats):
         rows = beats if display is SignalDisplay else ()
         display.from_estimator(trained, *rows, ax=part.subplots())
         assert part.axes
+
+
+BEATS = ["Left bundle branch block beat", "Premature ventricular contraction", "Normal beat"]
+
+
+@pytest.mark.parametrize(("display", "n_channels"), [(EmbeddingDisplay, 1), (SignalDisplay, 2)])
+def test_long_names_have_room(rng, display, n_channels):
+    X = rng.normal(size=(60, n_channels, 20))
+    y = np.repeat(BEATS, 20)
+    drawn = display.from_arrays(X, y, X + 1, y)
+    drawn.figure_.draw_without_rendering()
+    boxes = [axis.title.get_window_extent() for axis in drawn.ax_.flat]
+    assert all(0 <= box.x0 < box.x1 <= drawn.figure_.bbox.width for box in boxes)
+    assert not any(one.overlaps(other) for one in boxes for other in boxes if one is not other)
+
+
+@pytest.mark.parametrize("display", [SignalDisplay, EmbeddingDisplay, MMDDisplay])
+def test_labels_are_no_formulas(rng, display):
+    X, y = rng.normal(size=(40, 20)), np.repeat(["$$", "$5 to $10"], 20)
+    drawn = display.from_arrays(X, y, X + 1, y)
+    drawn.figure_.savefig(io.BytesIO())
+    axes = [drawn.ax_] if display is MMDDisplay else drawn.ax_.flat
+    texts = [text for axis in axes for text in (axis.title, *axis.get_xticklabels())]
+    shown = [text for text in texts if "$" in text.get_text()]
+    assert len(shown) >= 2
+    assert not any(text.get_parse_math() for text in shown)
+
+
+def test_two_rows_lie_on_a_line(rng):
+    X = rng.normal(size=(2, 50))
+    drawn = EmbeddingDisplay.from_arrays(X[:1], ["N"], X[1:], ["N"])
+    np.testing.assert_array_equal(drawn.points_real["N"][:, 1], 0)
+    assert drawn.points_real["N"][0, 0] == pytest.approx(-drawn.points_synthetic["N"][0, 0])

@@ -13,6 +13,7 @@ from sktsgan.plotting._panels import (
     legend_above,
     make_panels,
     sets_by_class,
+    width_of,
 )
 
 # Classes beside each other, before a new line begins.
@@ -145,7 +146,8 @@ class EmbeddingDisplay(PairDisplay):
         if ax is not None and np.size(ax) == len(self.names):  # in whatever grid they are
             n_columns = len(self.names)
         n_rows = -(-len(self.names) // n_columns)
-        size = (1 + 2.6 * n_columns, 0.6 + 2.8 * n_rows)
+        width = width_of((f"class {label}" for label in self.names), 2.6)
+        size = (1 + width * n_columns, 0.6 + 2.8 * n_rows)
         self.ax_ = make_panels(ax, n_rows, n_columns, size)
         self.figure_ = self.ax_[0, 0].figure
         for axis in self.ax_.flat[len(self.names) :]:
@@ -170,7 +172,7 @@ class EmbeddingDisplay(PairDisplay):
             )
             axis.set_xlabel(x_name, fontsize="small")
             axis.set_ylabel(y_name, fontsize="small")
-            axis.set_title(f"class {label}", fontsize="medium")
+            axis.set_title(f"class {label}", fontsize="medium", parse_math=False)
         legend_above(self.ax_[0, 0])
         return self
 
@@ -184,6 +186,7 @@ def _principal_components(X, rng):  # noqa: ARG001 (as the others)
     pca = PCA(n_components, svd_solver="full").fit(X)
     points, shares = np.zeros((len(X), 2)), np.zeros(2)
     points[:, :n_components] = pca.transform(X)
+    points[np.abs(points) < 1e-12 * np.abs(points).max()] = 0  # rounding, where rows lie on a line
     shares[:n_components] = pca.explained_variance_ratio_
     return points, tuple(
         f"component {i} ({100 * share:.0f} %)" for i, share in enumerate(shares, 1)

@@ -159,7 +159,7 @@ class MMDDisplay(PairDisplay):
         names = [str(label) for label in self.labels]
         # long ones would lie on each other
         slanted = {"rotation": 20, "ha": "right"} if max(map(len, names)) > 8 else {}
-        self.ax_.set_xticks(places, names, **slanted)
+        self.ax_.set_xticks(places, names, parse_math=False, **slanted)
         margin = max(0, 2 - len(names) / 2)  # few bars would fill the width
         self.ax_.set_xlim(-0.5 - margin, len(names) - 0.5 + margin)
         self.ax_.set(xlabel="class", ylabel="MMD$^2$ to real signals")

@@ -116,6 +116,24 @@ def sets_by_class(X_real, y_real, X_synthetic, y_synthetic, max_samples, rng):
         yield label, _choose(X_real, y_real == label), _choose(X_synthetic, y_synthetic == label)
 
 
+def width_of(titles, least):
+    """Return a width at which titles above axes neither touch nor are cut off.
+
+    Parameters
+    ----------
+    titles : iterable of str
+        The titles.
+    least : float
+        The least width, in inches.
+
+    Returns
+    -------
+    float
+        Width of a panel in inches.
+    """
+    return max(least, 0.4 + 0.085 * max(map(len, titles)))
+
+
 def make_panels(ax, n_rows, n_columns, size, **sharing):
     """Return axes to draw on: a new figure's, those given, or a grid in the place of one.
 

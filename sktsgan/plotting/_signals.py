@@ -12,6 +12,7 @@ from sktsgan.plotting._panels import (
     check_sets,
     legend_above,
     make_panels,
+    width_of,
 )
 
 
@@ -146,7 +147,9 @@ class SignalDisplay(PairDisplay):
         check_whole("n_traces", n_traces, 0)
         labels, n_channels = np.unique(self.y_real), self.X_real.shape[1]
         panels = [(label, channel) for label in labels for channel in range(n_channels)]
-        size = (8, 1 + 1.8 * len(panels))
+        suffix = f", lead {n_channels}, synthetic" if n_channels > 1 else ", synthetic"
+        width = width_of((f"class {label}{suffix}" for label in labels), 3.5)
+        size = (1 + 2 * width, 1 + 1.8 * len(panels))
         self.ax_ = make_panels(ax, len(panels), 2, size, sharex=True, sharey="row")
         self.figure_ = self.ax_[0, 0].figure
         sets = (
@@ -157,7 +160,8 @@ class SignalDisplay(PairDisplay):
             lead = f", lead {channel + 1}" if n_channels > 1 else ""
             for axis, (kind, X, y, color) in zip(axes, sets, strict=True):
                 self._draw_signals(axis, X[y == label, channel], color, n_traces)
-                axis.set_title(f"class {label}{lead}, {kind}", fontsize="medium")
+                title = f"class {label}{lead}, {kind}"
+                axis.set_title(title, fontsize="medium", parse_math=False)
             limits = np.array([axis.get_ylim() for axis in axes])
             for axis in axes:  # axes that were given may have scales of their own
                 axis.set_ylim(limits[:, 0].min(), limits[:, 1].max())
