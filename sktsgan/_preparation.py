@@ -178,7 +178,7 @@ def _within(signals, inside, low, high, least, usual):
     that are never negative are not cut off but bent towards 0, as all would be equal there.
     """
     outside = (signals < np.where(np.isinf(least), low, 0)) | (signals > high)
-    rows, channels = np.nonzero(outside.any(axis=2))
+    rows, channels = np.nonzero((outside & inside).any(axis=2))
     if not len(rows):
         return signals
     own, inside = signals[rows, channels][:, None], inside[rows, channels][:, None]
@@ -263,13 +263,29 @@ def _find_scale(signals, inside, labels):
             for measure in (partial(way, axis=axis) for way in ways):
                 own = measure(signals, part)
                 target, share = _agreed(measure, *own, heights[axis], counted[axis], labels, both)
+                known = target and (
+                    part is inside or _is_known_beside(signals, inside, measure, *target)
+                )
                 certain = share == 1 and (both or part is inside)
-                if target and (certain or not _is_limit(signals, inside, measure, *target, both)):
+                if known and (certain or not _is_limit(signals, inside, measure, *target, both)):
                     start, size = target if part is inside else (None, True)
                     found.append((share, measure, start, size if both else None))
             if found:
                 return max(found, key=lambda one: one[0])[1:]
     return None, None, None
+
+
+def _is_known_beside(signals, inside, measure, start, size):
+    """Say whether padding is not all by which rows agree, with which they were measured.
+
+    A magnitude is that of the rest, or padding is most of it. An edge is, in half of the rows of
+    a channel.
+    """
+    if measure.func is _range:
+        off = np.abs(measure(signals, inside)[0] - start)
+        shares = (np.isnan(off) | (off <= _TOLERANCES[1] * size)).mean(axis=0)
+        return shares.max() >= _AGREEING_SHARE_OF_CLASS
+    return measure.func is _moments
 
 
 def _is_limit(signals, inside, measure, start, size, both):

@@ -561,3 +561,25 @@ def test_what_is_flat_beside_padding_stays_within_the_range():
     ]
     new = prepared(X).give(np.full((30, 1, 4), -0.9), np.arange(30))
     assert (new.min(), new.max()) == (0, 1)
+
+
+def test_padding_beyond_the_limits_moves_nothing(rng):
+    X = padded(0.01 + rng.exponential(size=(60, 1, 30)), np.full(60, 4), value=-99.0)
+    np.testing.assert_array_equal(prepared(X).give(X, np.arange(60)), X)
+
+
+@pytest.mark.parametrize("value", [0.0, -99.0, 99.0])
+def test_padding_of_all_rows_is_nothing_else_that_they_share(rng, value):
+    X = padded(0.01 + rng.exponential(size=(60, 1, 30)), rng.integers(2, 9, size=60), value)
+    preparation = prepared(X)
+    assert preparation.measure is None
+    np.testing.assert_array_equal(preparation.give(X, np.arange(60)), X)
+
+
+def test_padding_does_not_hide_what_divided_the_rest(rng):
+    X = rng.uniform(0.2, 1, size=(60, 1, 30)) * rng.uniform(1, 5, size=(60, 1, 1))
+    X = padded(X, rng.integers(2, 9, size=60))
+    X /= X.max(axis=2, keepdims=True)
+    higher = 1.5 * X + np.where(X > 0, 0.1, 0)
+    new = prepared(X).give(higher, np.arange(60))
+    np.testing.assert_allclose(new, higher / higher.max(axis=2, keepdims=True))
