@@ -248,7 +248,7 @@ def _find_scale(signals, inside, labels):
     axes = (2,) if signals.shape[1] == 1 else (2, (1, 2))
     # the last as pandas and torch have it
     moved = [[way] for way in (_range, _moments, partial(_moments, ddof=1))]
-    # of these nearly all rows may have either: more of them have the one that was meant
+    # nearly all rows may have both of these, and all of them the one that was meant
     tops = [partial(_magnitude, order=order) for order in (np.inf, "largest")]
     divided = [tops, *([partial(_magnitude, order=order)] for order in (2, 1))]
     everywhere = np.ones_like(inside)
@@ -342,8 +342,9 @@ def _magnitude(signals, inside, axis, order):
 
 
 def _agreed(measure, start, size, heights, counted, labels, both):
-    """Return the usual numbers where nearly all rows have them, and most of each class; how many.
+    """Return the usual numbers, or None, and the share of rows that have them.
 
+    Nearly all are to have them, and most of each class.
     Rows that do not vary are not `counted`; those that do, but not beside what looks like padding,
     agree with none. With `both`, rows are to have the usual start and size, and else the start.
     Dead channels have no start and a size of 0.
@@ -362,7 +363,7 @@ def _agreed(measure, start, size, heights, counted, labels, both):
     height = np.minimum(target[1], heights)
     is_range, is_edge = measure.func is _range, any(_edges_of(measure, both))
     agrees = varied & (np.abs(start - target[0]) <= height * _TOLERANCES[is_edge])
-    if both:
+    if both:  # a range of large numbers is rounded more than its edge
         agrees &= np.abs(size - target[1]) <= height * _TOLERANCES[is_edge and not is_range]
 
     def _share(rows):
