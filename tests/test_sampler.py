@@ -649,11 +649,12 @@ def test_grid_search_in_a_pipeline_with_memory(quick, beats, tmp_path):
         memory=str(tmp_path),
     )
     grid = {"gan__lr": [1e-3, 3e-3], "clf__C": [0.1, 1.0]}  # rows serve two classifiers
-    search = GridSearchCV(pipeline, grid, cv=THREE_FOLDS, n_jobs=2, scoring="f1_macro")
+    options = {"cv": StratifiedKFold(2), "scoring": "f1_macro"}
+    search = GridSearchCV(pipeline, grid, n_jobs=2, **options)
     search.fit(*beats)
     assert search.best_params_.keys() == grid.keys()
     assert search.best_score_ > 0.5
-    alone = GridSearchCV(pipeline, grid, cv=THREE_FOLDS, n_jobs=1, scoring="f1_macro")
+    alone = GridSearchCV(pipeline, grid, n_jobs=1, **options)
     alone.fit(*beats)
     np.testing.assert_array_equal(
         search.cv_results_["mean_test_score"], alone.cv_results_["mean_test_score"]
