@@ -188,9 +188,10 @@ def check_groups(groups, n_rows, rows, name="groups"):
     TypeError
         If some are numbers and others strings.
     """
+    groups = in_memory(groups)
     checked = check_one_each(groups, n_rows, rows, name)
     # as objects, before numpy makes words of what is missing or a number among words
-    groups = np.asarray(in_memory(groups), dtype=object).ravel()
+    groups = np.asarray(groups, dtype=object).ravel()
     missing = np.flatnonzero(pd.isna(groups))
     if len(missing):
         raise ValueError(
