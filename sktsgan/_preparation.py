@@ -27,6 +27,8 @@ _TOLERANCES = 1e-3, 1e-6
 _LIVE_SHARE = 0.1
 # Halvings after which a move is known to the last digit.
 _N_BISECTIONS = 60
+# Above it float64 has no odd numbers, so that steps between whole numbers show no more.
+_MOST_WHOLE = 2.0**53
 # What rounding makes of the deviation of a constant, as a share of it.
 _ROUNDING = 1e-12
 
@@ -37,13 +39,14 @@ class Preparation:
     *Padding* is one value at the end or at the beginning of a channel, twice or more often.
     *Scaling* row by row gives all of them, beside padding or with it, the same range, the same mean
     and standard deviation, or the same largest value, or largest, summed or squared magnitude, in
-    each channel or in all of them together. Rows whose *offset* alone was taken out have the same
-    mean or the same smallest or largest value. A *limit* is the smallest or the largest value of a
-    channel in all rows that many of them reach, as counts reach 0; what is never negative stays so,
-    but where rows share their largest value alone. Channels of *whole* numbers keep to them. Sums
-    of rows moved in time and generated ones have none of it to the last digit, and a classifier
-    could tell them from real ones by it. What most rows of a class do not share is no preparation:
-    it may be what tells them from others.
+    each channel or in all of them together. Rows whose *offset* was taken out, alone or before they
+    were divided, have the same mean or the same smallest or largest value. A *limit* is the
+    smallest or the largest value of a channel in all rows that many of them reach, as counts
+    reach 0; what is never negative stays so, but where rows share their largest value alone.
+    Channels of *whole* numbers keep to them, and to the step between them. Sums of rows moved in
+    time and generated ones have none of it to the last digit, and a classifier could tell them from
+    real ones by it. What most rows of a class do not share is no preparation: it may be what tells
+    them from others.
 
     Parameters
     ----------
@@ -74,14 +77,15 @@ class Preparation:
         self.padded = bool(self.padding.any())
         places = np.flatnonzero(measured)
         some, inside = signals[places].astype(np.float64), ~self.padding[places]
-        self.measure, self.start, self.size = _find_scale(some, inside, labels[places])
-        self.with_padding = self.measure is not None and self.start is None
-        self.scaled = self.size is not None
+        self.ways = _find_ways(some, inside, labels[places])
+        measure, _, size = self.ways[-1] if self.ways else (None, None, None)
+        self.scaled = size is not None
         self.whole = (signals == np.rint(signals)).all(axis=(0, 2))
-        self.limits = _find_limits(signals, ~self.padding, self.whole, self.measure, self.scaled)
+        self.first, self.step = _find_steps(signals[:, self.whole])
+        self.limits = _find_limits(signals, ~self.padding, self.whole, measure, self.scaled)
 
     def __bool__(self):
-        is_any = self.measure is not None or self.limits is not None
+        is_any = bool(self.ways) or self.limits is not None
         return is_any or self.padded or bool(self.whole.any())
 
     def give(self, signals, like=None):
@@ -102,29 +106,37 @@ class Preparation:
         padding = np.zeros_like(signals, dtype=bool) if like is None else self.padding[like]
         if self.limits is not None:
             signals = _within(signals, ~padding, *self.limits)
-        if self.measure is not None:
-            start, size = self.measure(signals, ~padding)
-            usual_start, usual_size = self.start, self.size
-            if self.with_padding:  # which is the real row's, so that the rest has to be as there
-                real = self.signals[like].astype(np.float64)
-                usual_start, usual_size = self.measure(real, ~padding)
-            moved = signals - start
-            flat = np.zeros_like(size, dtype=bool)
-            if self.scaled:
-                flat = size <= _TOLERANCES[0] * usual_size  # what varies there is rounding
-                # divided first, so that a range of 1 ends in 1 to the last digit
-                np.divide(moved, size, out=moved, where=~flat)
-                moved *= usual_size
-                flat &= self.measure.func is _magnitude  # the others have a start to lie on
-            dead = np.isnan(usual_start)  # such a channel holds its own number in each row
-            own = _mean(signals, ~padding, axis=2) if dead.any() else start
-            signals = np.where(dead, own, np.where(flat, signals, usual_start + moved))
-            if self.limits is not None and self.measure.func is _range and not self.scaled:
-                signals = np.clip(signals, *self.limits[:2])  # the other end moved, too
+        for way in self.ways:
+            signals = self._moved(signals, padding, like, *way)
+        if self.limits is not None and self.ways and not self.scaled:  # which may have left them
+            if self.ways[-1][0].func is _range:
+                signals = np.clip(signals, *self.limits[:2])
+            else:
+                signals = _within(signals, ~padding, *self.limits)
         if self.whole.any():
             signals = signals.copy()
-            signals[:, self.whole] = _rounded(signals[:, self.whole], ~padding[:, self.whole])
+            steps = (signals[:, self.whole] - self.first) / self.step
+            steps = _rounded(steps, ~padding[:, self.whole])
+            signals[:, self.whole] = self.first + self.step * steps
         return signals if like is None else np.where(padding, self.signals[like], signals)
+
+    def _moved(self, signals, padding, like, measure, usual_start, usual_size):
+        """Give signals their usual start, and their usual size where they have one."""
+        start, size = measure(signals, ~padding)
+        is_scale = usual_size is not None
+        if usual_start is None:  # with padding, the real row's, so that the rest has to be as there
+            usual_start, usual_size = measure(self.signals[like].astype(np.float64), ~padding)
+        moved = signals - start
+        flat = np.zeros_like(size, dtype=bool)
+        if is_scale:
+            flat = size <= _TOLERANCES[0] * usual_size  # what varies there is rounding
+            # divided first, so that a range of 1 ends in 1 to the last digit
+            np.divide(moved, size, out=moved, where=~flat)
+            moved *= usual_size
+            flat &= measure.func is _magnitude  # the others have a start to lie on
+        dead = np.isnan(usual_start)  # such a channel holds its own number in each row
+        own = _mean(signals, ~padding, axis=2) if dead.any() else start
+        return np.where(dead, own, np.where(flat, signals, usual_start + moved))
 
 
 def _find_limits(signals, inside, whole, measure, scaled):
@@ -207,6 +219,19 @@ def _within(signals, inside, low, high, least, usual):
     return signals
 
 
+def _find_steps(signals):
+    """Return of each channel of whole numbers one of them, and the step in which all others lie."""
+    first = signals[:1, :, :1].astype(np.float64)
+    steps = np.zeros(signals.shape[1], dtype=np.int64)
+    for start in range(0, len(signals), _N_MEASURED):
+        rows = signals[start : start + _N_MEASURED]
+        distances = np.abs(rows - first).clip(0, _MOST_WHOLE).astype(np.int64)
+        steps = np.gcd(steps, np.gcd.reduce(distances, axis=(0, 2)))
+        if (steps == 1).all():
+            break
+    return first, np.maximum(steps, 1)[:, None]
+
+
 def _rounded(signals, inside):
     """Take signals to the nearest whole numbers that have the same rounded sums.
 
@@ -214,6 +239,8 @@ def _rounded(signals, inside):
     """
     down = np.floor(signals)
     rest = np.where(inside, signals - down, -1.0)
+    is_constant = np.ptp(signals, axis=2, keepdims=True) == 0
+    rest = np.where(is_constant, np.rint(rest), rest)
     n_up = np.rint(np.sum(rest, axis=2, where=inside, keepdims=True))
     rank = np.argsort(np.argsort(-rest, axis=2, kind="stable"), axis=2, kind="stable")
     return down + (rank < n_up)
@@ -237,7 +264,33 @@ def _find_ends(rows):
     return to_the_end & repeats[:, None]
 
 
-def _find_scale(signals, inside, labels):
+def _find_ways(signals, inside, labels):
+    """Return the ways in which rows were prepared, in their order, as :func:`_find_way` has them.
+
+    What was divided keeps a start of 0, so that an offset may have been taken out before.
+    """
+    way = _find_way(signals, inside, labels)
+    if way and way[2] is not None and _starts_at_0(way, signals, inside):
+        before = _find_way(signals, inside, labels, with_size=False)
+        if before and _starts_at_0(before, signals, inside) and _kind(before) != _kind(way):
+            return [before, way]
+    return [way] if way else []
+
+
+def _starts_at_0(way, signals, inside):
+    measure, start, _ = way
+    if start is None:  # rows have it with their padding
+        start = np.median(measure(signals, np.ones_like(inside))[0], axis=0)
+    heights = np.median(_heights(signals, inside, axis=2), axis=0)
+    return (np.abs(np.nan_to_num(start)) <= _TOLERANCES[0] * heights).all()
+
+
+def _kind(way):
+    measure = way[0]
+    return measure.func, measure.keywords["axis"]
+
+
+def _find_way(signals, inside, labels, with_size=True):
     """Return how to measure start and size of signals, and which ones nearly all have, or None.
 
     Channels that agree one by one may not do so together, so that way comes first. A size is no
@@ -257,7 +310,8 @@ def _find_scale(signals, inside, labels):
         (part, {axis: _heights(signals, part, axis) for axis in axes})
         for part in ([inside] if inside.all() else [inside, everywhere])
     ]
-    for both, groups in ((True, moved + divided), (False, [*moved, [partial(_range, top=True)]])):
+    offsets = [*moved, [partial(_range, top=True)]]
+    for both, groups in ((True, moved + divided if with_size else []), (False, offsets)):
         for axis, ways, (part, heights) in product(axes, groups, parts):
             found = []
             for measure in (partial(way, axis=axis) for way in ways):
@@ -272,7 +326,7 @@ def _find_scale(signals, inside, labels):
                     found.append((share, measure, start, size if both else None))
             if found:
                 return max(found, key=lambda one: one[0])[1:]
-    return None, None, None
+    return None
 
 
 def _is_known_beside(signals, inside, measure, start, size):
@@ -337,7 +391,7 @@ def _magnitude(signals, inside, axis, order):
         size = size.max(axis=axis, keepdims=True)
     else:
         size = (size**order).sum(axis=axis, keepdims=True) ** (1 / order)
-    _, spread = _range(signals, inside, axis)
+    _, spread = _range(signals, np.ones_like(inside), axis)
     return np.zeros_like(size), np.where(spread > 0, size, 0.0)
 
 

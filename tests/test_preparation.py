@@ -236,7 +236,7 @@ def test_what_tells_a_rare_class_is_no_preparation(rng, prepare, size, start, n_
     preparation = Preparation(X, y)
     new = rng.normal(2, 3, size=(30, 2, 20))
     if start:
-        assert preparation.measure is None
+        assert not preparation.ways
         assert not preparation.padded
         np.testing.assert_array_equal(preparation.give(X), X)
     else:  # the offset is that of all rows
@@ -274,7 +274,7 @@ def pulses(rng, n_double, n_single):
 def test_rows_that_were_scaled_with_what_looks_like_padding(rng, prepare):
     X = prepare(pulses(rng, 150, 40))
     preparation = prepared(X)
-    assert preparation.with_padding
+    assert preparation.ways[0][1] is None
     every = np.arange(len(X))
     np.testing.assert_allclose(preparation.give(X, every), X, atol=1e-12)
     like = rng.integers(150, size=500)
@@ -304,14 +304,14 @@ def test_offsets_and_units_are_no_scale(rng):
     pressure, warmth = 1013 + level + rng.normal(size=(200, 30)), 20 + 0.5 * level
     both = np.stack([pressure, warmth + 0.1 * rng.normal(size=(200, 30))], axis=1)
     for X in (pressure[:, None], both):
-        assert prepared(X).measure is None
+        assert not prepared(X).ways
 
 
 def test_new_rows_stay_within_what_many_rows_reach(rng):
     X = rng.poisson(5, size=(200, 2, 30)).astype(np.float64)
     X[:, 1] = np.minimum(X[:, 1] - 9, -3)
     preparation = prepared(X)
-    assert preparation.measure is None
+    assert not preparation.ways
     new = preparation.give(rng.normal([[5], [-6]], 9, size=(50, 2, 30)))
     assert new[:, 0].min() == 0
     assert new[:, 0].max() > X[:, 0].max()  # the largest count is no limit
@@ -572,7 +572,7 @@ def test_padding_beyond_the_limits_moves_nothing(rng):
 def test_padding_of_all_rows_is_nothing_else_that_they_share(rng, value):
     X = padded(0.01 + rng.exponential(size=(60, 1, 30)), rng.integers(2, 9, size=60), value)
     preparation = prepared(X)
-    assert preparation.measure is None
+    assert not preparation.ways
     np.testing.assert_array_equal(preparation.give(X, np.arange(60)), X)
 
 
@@ -583,3 +583,66 @@ def test_padding_does_not_hide_what_divided_the_rest(rng):
     higher = 1.5 * X + np.where(X > 0, 0.1, 0)
     new = prepared(X).give(higher, np.arange(60))
     np.testing.assert_allclose(new, higher / higher.max(axis=2, keepdims=True))
+
+
+BOTH = [
+    lambda X: divided(np.inf)(centred(X)),
+    lambda X: divided(2)(on_the_ground(X)),
+    lambda X: divided(1)(on_the_ground(X)),
+    lambda X: together(divided(np.inf))(centred(X)),
+    lambda X: together(standardized)(centred(X)),
+]
+
+
+@pytest.mark.parametrize("prepare", BOTH)
+@pytest.mark.parametrize("n_padded", [0, 7])
+def test_what_was_moved_and_then_divided_is_both(rng, prepare, n_padded):
+    X = prepare(rng.gamma(2, size=(200, 2, 40 - n_padded)) * rng.uniform(1, 4, size=(200, 2, 1)))
+    noise = 0.3 * X.std() * rng.normal(size=(200, 2, 40))
+    X = np.pad(X, ((0, 0), (0, 0), (0, n_padded)), constant_values=-0.5)
+    like = np.arange(200)
+    preparation = prepared(X)
+    np.testing.assert_allclose(preparation.give(X, like), X, atol=1e-12)
+    new = preparation.give(X + noise, like)[..., : 40 - n_padded]
+    np.testing.assert_allclose(prepare(new), new, atol=1e-12)
+
+
+def test_a_whole_number_that_goes_with_each_row_has_no_step(rng):
+    X = rng.normal(size=(200, 2, 30))
+    X[:, 1] = rng.integers(2, 99, size=(200, 1))
+    given = X.copy()
+    given[:, 1] += 0.3
+    np.testing.assert_array_equal(prepared(X).give(given)[:, 1], X[:, 1])
+
+
+@pytest.mark.parametrize(("values", "others"), [([-1, 1], None), ([0, 255], None), ([3, 19], 16)])
+def test_whole_numbers_keep_to_their_step(rng, values, others):
+    X = rng.choice(np.array(values, dtype=float), size=(200, 1, 40))
+    if others:
+        X += others * rng.integers(-5, 5, size=X.shape)
+    given = (X[:100] + X[100:]) / 2
+    new = prepared(X).give(given)
+    assert np.isin(new, X).all()
+    off = np.abs(new.sum(axis=2) - given.sum(axis=2))
+    assert off.max() <= (values[1] - values[0]) / 2
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_pulses_that_were_divided_by_their_norm(rng, order):
+    X = divided(order)(pulses(rng, 150, 40) * rng.uniform(1, 4, size=(190, 1, 1)))
+    preparation = prepared(X)
+    like = rng.integers(190, size=500)
+    new = preparation.give(X[like] + 0.02 * rng.normal(size=(500, 1, 64)), like)
+    assert new.min() >= 0
+    np.testing.assert_allclose(np.linalg.norm(new, order, axis=2), 1)
+
+
+def test_rows_of_one_mean_that_are_never_negative(rng):
+    X = np.exp(2 * rng.poisson(0.05, size=(200, 1, 64)))
+    X /= X.sum(axis=2, keepdims=True)
+    X = np.maximum(X - 0.004, 0)
+    X += 0.01 - X.mean(axis=2, keepdims=True)
+    assert X.min() > 0
+    new = prepared(X).give(X[:100] + 0.3 * X[100:], np.arange(100))
+    assert new.min() >= 0
+    np.testing.assert_allclose(new.mean(axis=2), 0.01)
