@@ -24,11 +24,14 @@ class BestByMMD(Callback):
         finite losses are kept.
     patience : int or None
         Epochs without improvement after which training stops.
+    iter_before : int, default=None
+        Steps after which the net had its weights, where it goes on: it may have made more since.
     """
 
-    def __init__(self, held_out, patience=None):
+    def __init__(self, held_out, patience=None, iter_before=None):
         self.held_out = held_out
         self.patience = patience
+        self.iter_before = iter_before
         self.resumed = None  # what `state` gave in a training that goes on here
 
     def on_train_begin(self, net, **kwargs):
@@ -42,7 +45,7 @@ class BestByMMD(Callback):
         self.best_score_, self.best_iter_, self.best_epoch_ = np.inf, None, len(net.history)
         self.best_weights_ = None
         if net.n_iter_:  # training goes on
-            self.best_weights_, self.best_iter_ = net.snapshot(), net.n_iter_
+            self.best_weights_, self.best_iter_ = net.snapshot(), self.iter_before
             score = self._score(net) if self.held_out else None
             self.best_score_ = np.inf if score is None else score
 

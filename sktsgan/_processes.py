@@ -126,16 +126,20 @@ class Processes:
         Raises
         ------
         ValueError
-            If it is not.
+            If it is not, in all processes: one that goes on alone would wait for the others.
         """
         first = self.of_first(fingerprint)
-        different = [name for name in fingerprint if fingerprint[name] != first[name]]
-        if different:
-            raise ValueError(
-                "X, y and parameters must be the same in all processes, each of which takes its "
-                f"share of the rows. Those of process {self.rank} differ from those of process 0 "
-                f"in {', '.join(different)}."
-            )
+
+        def compare():
+            different = [name for name in fingerprint if fingerprint[name] != first[name]]
+            if different:
+                raise ValueError(
+                    "X, y and parameters must be the same in all processes, each of which takes "
+                    f"its share of the rows. Those of process {self.rank} differ from those of "
+                    f"process 0 in {', '.join(different)}."
+                )
+
+        self.agree(compare)
 
     def average(self, tensors):
         """Average tensors over all processes, in place.
@@ -215,12 +219,12 @@ class Processes:
         Parameters
         ----------
         check : callable
-            Raises a ValueError where something is wrong, and nothing else.
+            Raises a ValueError or a TypeError where something is wrong, and nothing else.
         """
         error = None
         try:
             check()
-        except ValueError as caught:
+        except (TypeError, ValueError) as caught:
             error = caught
         errors = [error for error in self.gather(error) if error is not None]
         if errors:

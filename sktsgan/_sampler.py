@@ -520,7 +520,7 @@ class StaGANSampler(TrainingMixin, DrawingMixin, BaseOverSampler):
             if go_on and not np.array_equal(classes, self.classes_):
                 raise ValueError(
                     f"'classes' must be those of the first call, {self.classes_.tolist()}. "
-                    f"Got {classes.tolist()}."
+                    f"Got {classes.tolist()}; begin anew with a clone."
                 )
         with self._kept_on_failure():
             X, y, _ = self._check_X_y(X, y, reset=not go_on)
@@ -654,7 +654,6 @@ class StaGANSampler(TrainingMixin, DrawingMixin, BaseOverSampler):
         return X_resampled, y_resampled
 
     def _check_X_y(self, X, y, reset=True):  # noqa: N802 (imblearn's)
-        check_strategy(self.sampling_strategy)
         if issparse(X):
             raise TypeError(
                 "X must be dense, as signals have no zeros to save. Got a sparse "
@@ -667,6 +666,9 @@ class StaGANSampler(TrainingMixin, DrawingMixin, BaseOverSampler):
                 f"n_timepoints). Got {np.ndim(X)} axes."
             )
         y, binarize_y = check_target_type(y, indicate_one_vs_all=True)
+        # a function may ask for classes that are yet to come
+        if not callable(self.sampling_strategy) or (reset and len(np.unique(y)) > 1):
+            check_strategy(self.sampling_strategy, y)
         narrow, first_call = narrow_columns(X), reset and not self._goes_on()
         X, y = validate_data(
             self, X=X, y=y, reset=first_call, allow_nd=True, ensure_all_finite=False

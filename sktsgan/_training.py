@@ -124,7 +124,13 @@ class TrainingMixin(SavingMixin):
     def _start(self, X, y, classes, accumulate):
         """Begin anew or go on; return signals and labels' indices, the same in all processes."""
         go_on = self._goes_on(accumulate)
-        check_parameters(self, accumulate)
+        processes = Processes.joined()
+        processes.agree(lambda: check_parameters(self, accumulate))
+        if processes.n > 1:
+            some = take(X, np.linspace(0, len(X) - 1, 9).astype(int))
+            labels, places = np.unique(y, return_inverse=True)
+            rows = {"X": (X.shape, some.tobytes()), "y": (labels.tolist(), digest_rows(places))}
+            processes.check_same(rows | self._encoded_parameters(leave_out=_OF_EACH_PROCESS))
         if go_on and hasattr(self, "epsilon_") and not self._is_private:
             raise ValueError(
                 "'dp_epsilon' must not become None where a private training would go on, as its "
@@ -138,13 +144,7 @@ class TrainingMixin(SavingMixin):
             self._check_built_with()
         else:
             self._begin(X, signals, y if classes is None else classes)
-        labels = self._check_announced(signals, y)
-        processes = Processes.joined()
-        if processes.n > 1:
-            some = take(signals, np.linspace(0, len(signals) - 1, 9).astype(int))
-            rows = {"X": (signals.shape, some.tobytes()), "y": digest_rows(labels)}
-            processes.check_same(rows | self._encoded_parameters(leave_out=_OF_EACH_PROCESS))
-        return signals, labels
+        return signals, self._check_announced(signals, y, accumulate)
 
     def _divide(self, counts):
         """Say which classes are learned, and which have too few rows, with a warning."""
@@ -188,7 +188,7 @@ class TrainingMixin(SavingMixin):
                     f"{self._built_with[name]!r}. Got {value!r}; begin anew with a clone."
                 )
 
-    def _check_announced(self, signals, y):
+    def _check_announced(self, signals, y, accumulate):
         """Return the labels' indices, where they and the signals are as they were at first."""
         if signals.shape[1:] != self._signal_shape:
             raise ValueError(
@@ -200,9 +200,9 @@ class TrainingMixin(SavingMixin):
                 "X must be constant in the channels that were so in the first call. Got other "
                 "values there; begin anew with a clone."
             )
-        advice = "; name all that will come in 'classes' of 'partial_fit'"
-        if self.warm_start:
-            advice = "; set 'warm_start=False' to begin anew"
+        advice = "; set 'warm_start=False' to begin anew"
+        if accumulate:
+            advice = "; begin anew with a clone, and name all in 'classes' of its first call"
         return self._find_labels(y, self.classes_, "classes of the first call", advice)
 
     def _find_labels(self, y, known, what, advice=""):
@@ -251,6 +251,7 @@ class TrainingMixin(SavingMixin):
                 if len(rows)
             },
             self.patience,
+            net.best_.best_iter_ if net.initialized_ else None,
         )
         net.callbacks = [  # without names, of which the user's may be any
             net.best_,
