@@ -176,7 +176,7 @@ def mapped(X):
     -------
     array-like
         A memory-mapped array where `X` is chunked, another where values are masked or it is a
-        tensor, else `X`.
+        tensor, a table of pandas where it is one of Dask, else `X`.
 
     Raises
     ------
@@ -186,6 +186,8 @@ def mapped(X):
     """
     if isinstance(X, torch.Tensor):
         return _of_tensor(X)
+    if hasattr(X, "dask") and hasattr(X, "columns"):  # a table of Dask's
+        return X.compute()
     if isinstance(X, np.ma.MaskedArray) and np.ma.is_masked(X):
         return np.ma.filled(X.astype(np.float64), np.nan)
     if not _is_chunked(X):

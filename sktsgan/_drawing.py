@@ -90,8 +90,9 @@ class DrawingMixin:
                 signals = preparation.give(signals, like)
             return self._as_given(signals)
 
+        known = index, judge, judge.copy_distance(index)
         return [
-            self._select(lambda n, make=make: finish(make(n)), n_rows, index, judge, rng, advice)
+            self._select(lambda n, make=make: finish(make(n)), n_rows, *known, rng, advice)
             for make, n_rows, advice in (
                 (interpolate, n_interpolated, ("weighted sums", "Look at the labels")),
                 (generate, n_generated, ("generated rows", "Train longer")),
@@ -99,14 +100,14 @@ class DrawingMixin:
             if n_rows
         ]
 
-    def _select(self, draw, n_rows, index, judge, rng, advice):
+    def _select(self, draw, n_rows, index, judge, too_near, rng, advice):
         """Choose among drawn rows, which are judged as they will be given out."""
         power = None if index in self._few_rows else VOTE_POWERS.get(self.selection)
         rows, n_right, n_copies = select_rows(
             draw,
             lambda X: judge.judge(self._scaled(X), index),
             n_rows,
-            judge.copy_distance(index),
+            too_near,
             power,
             rng,
         )

@@ -72,26 +72,31 @@ def _check_callback(callback):
         )
 
 
-def check_strategy(strategy):
+def check_strategy(strategy, y):
     """Say what is wrong with a `sampling_strategy`, where imbalanced-learn would stumble over it.
 
     Parameters
     ----------
     strategy : float, str, dict or callable
         How many rows each class is to have.
+    y : ndarray of shape (n_samples,)
+        Labels, of which a function makes that.
 
     Raises
     ------
     ValueError
-        If it is a mapping that is no dict, or asks for other than whole numbers.
+        If it is a mapping that is no dict, or a function that returns none, or asks for other
+        than whole numbers.
     """
-    if not isinstance(strategy, Mapping):
-        return
-    whole_numbers(strategy)
-    if not isinstance(strategy, dict):
+    is_function = callable(strategy)
+    if is_function:
+        strategy = strategy(y)
+    if isinstance(strategy, Mapping):
+        whole_numbers(strategy)
+    if (is_function or isinstance(strategy, Mapping)) and not isinstance(strategy, dict):
         raise ValueError(
-            "'sampling_strategy' must be a dict where it names classes. Got a "
-            f"{type(strategy).__name__}; call dict(...)."
+            f"'sampling_strategy' must {'return' if is_function else 'be'} a dict where it names "
+            f"classes. Got a {type(strategy).__name__}; give rows by class, {{label: n_rows}}."
         )
 
 

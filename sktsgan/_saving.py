@@ -193,7 +193,7 @@ class SavingMixin:
         except _store.UNREADABLE as error:
             raise ValueError(
                 f"'path' must be a file that 'save' wrote. {path} does not describe a sampler: "
-                f"{str(error).splitlines()[0] if str(error) else type(error).__name__}."
+                f"{str(error).splitlines()[0].rstrip('.') if str(error) else type(error).__name__}."
             ) from error
 
     @classmethod
@@ -207,9 +207,11 @@ class SavingMixin:
                 )
         for name in (name for name in cls._fixed if name in custom):
             saved, given = manifest["parameters"][name], custom[name]
-            if not isinstance(saved, _store.Custom) and not are_same(given, saved):
+            is_code = isinstance(saved, _store.Custom)
+            if not (callable(given) if is_code else are_same(given, saved)):
+                what = f"which was code ({saved.name})" if is_code else repr(saved)
                 raise _CallerError(
-                    f"'{name}' must be that of the saved sampler, {saved!r}. Got {given!r}."
+                    f"'{name}' must be that of the saved sampler, {what}. Got {given!r}."
                 )
         sampler = cls(**parameters)
         try:

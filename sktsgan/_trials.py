@@ -4,6 +4,7 @@ import copy
 import numbers
 
 import torch
+from torch import nn
 from torch.nn.parameter import is_lazy
 
 
@@ -52,9 +53,13 @@ def try_discriminator(discriminator, shape):
 
     Raises
     ------
+    TypeError
+        If it is no module.
     ValueError
         If it does not return a score for each row.
     """
+    if not isinstance(discriminator, nn.Module):
+        raise TypeError(f"'discriminator' must build a module. Got {type(discriminator).__name__}.")
     X = torch.zeros(2, shape["n_channels"], shape["n_timepoints"], dtype=torch.float32)
     lazy = any(map(is_lazy, discriminator.parameters()))
     net = discriminator.eval() if lazy else copy.deepcopy(discriminator)

@@ -196,6 +196,13 @@ PARAMETERS = {
     "sampling_strategy: infinitely many rows": {"sampling_strategy": {"V": float("inf")}},
     "sampling_strategy: text for a number": {"sampling_strategy": {"V": "70"}},
     "sampling_strategy: None for a number": {"sampling_strategy": {"V": None}},
+    "sampling_strategy: a function that returns a Series": {
+        "sampling_strategy": lambda y: pd.Series({"V": 70})
+    },
+    "sampling_strategy: a function that returns nothing": {"sampling_strategy": lambda y: None},
+    "sampling_strategy: a function that returns fractions": {
+        "sampling_strategy": lambda y: {"V": 70.5}
+    },
     "n_channels: 0": {"n_channels": 0},
     "n_channels: true": {"n_channels": True},
     "n_channels: no divisor": {"n_channels": 3},
@@ -220,6 +227,7 @@ PARAMETERS = {
     "generator: without its size": {"generator": NoNoise},
     "generator: of another shape": {"generator": OtherShape},
     "discriminator: a number": {"discriminator": 3},
+    "discriminator: a function that returns nothing": {"discriminator": lambda **shape: None},
     "discriminator_channels: none": {"discriminator_channels": ()},
     "discriminator_channels: 0": {"discriminator_channels": (8, 0)},
     "discriminator_channels: true": {"discriminator_channels": (8, True)},

@@ -7,6 +7,7 @@ from pathlib import Path
 import dask.array as da
 import joblib
 import numpy as np
+import pandas as pd
 import pytest
 import zarr
 from dask.distributed import Client, LocalCluster
@@ -16,6 +17,7 @@ from skorch.callbacks import Callback
 
 from sktsgan import MMDScorer
 from sktsgan._arrays import _edges_of_chunks, in_parts, mapped, release
+from sktsgan.datasets import make_heartbeats
 from sktsgan.metrics import maximum_mean_discrepancy
 
 
@@ -267,6 +269,15 @@ def test_streamed_to_files(trained, tmp_path):
     read = dataframe.read_parquet(tmp_path / "beats").compute()
     np.testing.assert_array_equal(read.drop(columns="label").to_numpy(), expected[0])
     assert read["label"].tolist() == expected[1].tolist()
+
+
+def test_a_table_of_dask_is_one_of_pandas(quick):
+    dataframe = pytest.importorskip("dask.dataframe")
+    X, y = make_heartbeats(60, classes="NV", weights=[2, 1], n_timepoints=16, fs=22)
+    types = {f"t{i}": "int16" if i % 2 else "float32" for i in range(16)}
+    table = pd.DataFrame(np.rint(200 * X), columns=list(types)).astype(types)
+    ours, _ = quick().fit_resample(dataframe.from_pandas(table, npartitions=2), y)
+    pd.testing.assert_frame_equal(ours, quick().fit_resample(table, y)[0])
 
 
 def test_rows_that_no_worker_could_map(quick, beats, tmp_path):

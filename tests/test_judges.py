@@ -296,6 +296,14 @@ def test_density_falls_with_noise_and_coverage_with_lost_modes(rng):
 # Classifiers
 
 
+def test_scores_where_tables_are_asked_for(rng):
+    X, y = rng.normal(size=(80, 5)), np.repeat(["a", "b"], 40)
+    before = classifier_two_sample_score(X, X[::-1] + 1)
+    with config_context(transform_output="pandas"):
+        assert classifier_two_sample_score(X, X[::-1] + 1) == before
+        assert train_synthetic_test_real_score(X, y, X, y) > 0.9
+
+
 def test_two_sample_score_moves_the_right_way(rng):
     X = rng.normal(size=(150, 6))
     scores = [

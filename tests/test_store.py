@@ -192,6 +192,8 @@ def test_code_is_given_again(quick, beats, tmp_path):
     np.testing.assert_array_equal(loaded.sample(9)[0], sampler.sample(9)[0])
     with pytest.raises(ValueError, match="^'generator' must be that of the saved sampler"):
         StaGANSampler.load(tmp_path / "x", generator=partial(LSTMGenerator, hidden_size=7))
+    with pytest.raises(ValueError, match=r"'generator' must be .* was code .*. Got 'lstm'\.$"):
+        StaGANSampler.load(tmp_path / "x", generator="lstm")
 
 
 def test_a_pipe_is_neither_waited_for_nor_replaced(fitted, tmp_path):

@@ -528,7 +528,7 @@ def _forest(rng):
         StandardScaler(),
         FunctionTransformer(np.clip, kw_args={"a_min": -1e30, "a_max": 1e30}),
         _BalancedForest(random_state=seed),
-    )
+    ).set_output(transform="default")
 
 
 class _BalancedForest(RandomForestClassifier):
