@@ -3,6 +3,9 @@
 import torch
 from torch import nn
 
+# Numbers of an array that the CPU's allocator keeps at hand: larger ones are new pages each time.
+_MOST_AT_ONCE = 2**21
+
 
 class MinibatchDiscrimination(nn.Module):
     r"""Describe each row by its closeness to the other rows of its batch.
@@ -69,11 +72,19 @@ class MinibatchDiscrimination(nn.Module):
         # (batch_size, n_features, kernel_dim), scaled so that the distance is a mean
         points = (features @ self.weight).view(batch_size, self.n_features, self.kernel_dim)
         points = points / self.kernel_dim
+        n_together = self.n_features
+        if not features.is_cuda:
+            n_together = max(1, _MOST_AT_ONCE // (batch_size**2 * self.kernel_dim))
+        sums = torch.cat([self._sum_up(part) for part in points.split(n_together, dim=1)], dim=1)
+        return sums / max(batch_size - 1, 1)
+
+    @staticmethod
+    def _sum_up(points):
+        """Add up the closeness of each row to the others, by feature."""
         with torch.no_grad():  # (batch_size, n_features, batch_size, kernel_dim)
             signs = torch.sign(points[:, :, None] - points.transpose(0, 1)[None])
         # |a - b| = s a - s b with s = sign(a - b): as the signs are constant, the large array
         # is made once, and both backward passes of the penalties are matrix products
         half = (signs @ points[..., None]).squeeze(3)  # (row, feature, other row)
         distances = half + half.transpose(0, 2)
-        closeness = torch.exp(-distances).sum(2) - 1  # each row is at distance 0 of itself
-        return closeness / max(batch_size - 1, 1)
+        return torch.exp(-distances).sum(2) - 1  # each row is at distance 0 of itself
