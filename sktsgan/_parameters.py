@@ -3,6 +3,7 @@
 import numbers
 from collections.abc import Mapping
 
+import torch
 from skorch.callbacks import Callback
 from torch import nn
 
@@ -70,6 +71,28 @@ def _check_callback(callback):
             "'callbacks' must leave the choice of weights to the held-out MMD. Got "
             f"{type(own).__name__} with load_best=True; set it to False."
         )
+
+
+def rows_of_a_batch(sampler, device):
+    """Return `batch_size`, or what it is by default: a card has to be filled.
+
+    Parameters
+    ----------
+    sampler : StaGANSampler
+        Whose it is.
+    device : str
+        The torch device on which it trains.
+
+    Returns
+    -------
+    int
+        Rows.
+    """
+    if sampler.batch_size is not None:
+        return int(sampler.batch_size)
+    # each step of a private training spends more of its budget the more rows it sees
+    on_card = torch.device(device).type == "cuda" and sampler.dp_epsilon is None
+    return 256 if on_card else 64
 
 
 def check_strategy(strategy, y):

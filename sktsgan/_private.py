@@ -13,6 +13,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from sktsgan._extras import import_extra
 from sktsgan._net import AdversarialNet
+from sktsgan._parameters import rows_of_a_batch
 from sktsgan._processes import Processes
 from sktsgan._threads import seeded
 from sktsgan.networks import MinibatchDiscrimination
@@ -84,10 +85,10 @@ def check_private(sampler, n_rows, accumulate):
             f"'dp_delta' must be below 1 / {n_rows}, one by the number of rows, or a row may be "
             f"given away as it is. Got {sampler.dp_delta!r}."
         )
-    if sampler.batch_size > n_rows:
+    batch_size = rows_of_a_batch(sampler, "cpu")
+    if batch_size > n_rows:
         raise ValueError(
-            f"'batch_size' must not exceed the {n_rows} rows with 'dp_epsilon'. "
-            f"Got {sampler.batch_size}."
+            f"'batch_size' must not exceed the {n_rows} rows with 'dp_epsilon'. Got {batch_size}."
         )
     _warn_of_differences(sampler)
 

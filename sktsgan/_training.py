@@ -14,7 +14,7 @@ from sktsgan._callbacks import BestByMMD, Checkpoint, Patience, Progress
 from sktsgan._devices import check_device
 from sktsgan._labels import plain
 from sktsgan._net import AdversarialNet
-from sktsgan._parameters import check_parameters
+from sktsgan._parameters import check_parameters, rows_of_a_batch
 from sktsgan._private import PrivateNet, check_private, separable
 from sktsgan._processes import Processes
 from sktsgan._saving import SavingMixin, are_same
@@ -264,7 +264,7 @@ class TrainingMixin(SavingMixin):
         if net.initialized_:
             if net.device != device:
                 net.move(device)
-            net.go_on(**self._training_options())
+            net.go_on(**self._training_options(device))
         rows = np.flatnonzero(np.isin(labels, own))
         rows = np.setdiff1d(rows, np.concatenate(list(held_out.values())))
         rows = rows[processes.shard(labels[rows])]
@@ -314,13 +314,13 @@ class TrainingMixin(SavingMixin):
             betas=self._fixed_parameters()["betas"],
             seed=seed,
             device=device,
-            **self._training_options(),
+            **self._training_options(device),
         )
 
-    def _training_options(self):
+    def _training_options(self, device):
         """Collect what may change from one training of a net to the next."""
         return {
-            "batch_size": int(self.batch_size),
+            "batch_size": rows_of_a_batch(self, device),
             "iterator_train__n_batches": self.steps_per_epoch,
             "is_plain": not (callable(self.loss) or self.callbacks),
             "verbose": int(bool(self.callbacks)),  # theirs is what they print

@@ -30,7 +30,8 @@ def test_it_learns(on_card, beats):
 
 
 def test_auto_takes_the_card(quick, beats):
-    sampler = quick(device="auto").fit(*beats)
+    sampler = quick(device="auto", batch_size=None).fit(*beats)
+    assert sampler.net_.batch_size == 256
     assert next(sampler.net_.module_.parameters()).is_cuda
 
 

@@ -27,6 +27,7 @@ from skorch.callbacks import Callback, EarlyStopping
 from sktsgan import MMDScorer, StaGANSampler
 from sktsgan._callbacks import BestByMMD
 from sktsgan._net import AdversarialNet
+from sktsgan._parameters import rows_of_a_batch
 from sktsgan.datasets import make_heartbeats
 from sktsgan.losses import relativistic
 from sktsgan.metrics import maximum_mean_discrepancy
@@ -761,6 +762,13 @@ def test_networks_and_loss_of_the_user(quick, beats):
     ).fit(*beats)
     assert sampler.net_.module_.lstm.hidden_size == 5
     assert sampler.net_.discriminator_.minibatch is None
+
+
+def test_a_card_has_larger_batches_by_default(quick, beats):
+    assert quick(batch_size=None).fit(*beats).net_.batch_size == 64
+    expected = [({}, 256), ({"dp_epsilon": 1.0}, 64), ({"batch_size": np.int64(5)}, 5)]
+    for params, n_rows in expected:
+        assert rows_of_a_batch(StaGANSampler(**params), "cuda:0") == n_rows
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 1000])
