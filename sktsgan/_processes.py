@@ -130,7 +130,7 @@ class Processes:
         """
         first = self.of_first(fingerprint)
 
-        def compare():
+        def _compare():
             different = [name for name in fingerprint if fingerprint[name] != first[name]]
             if different:
                 raise ValueError(
@@ -139,7 +139,7 @@ class Processes:
                     f"process 0 in {', '.join(different)}."
                 )
 
-        self.agree(compare)
+        self.agree(_compare)
 
     def average(self, tensors):
         """Average tensors over all processes, in place.
