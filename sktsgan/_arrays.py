@@ -186,7 +186,7 @@ def mapped(X):
     """
     if isinstance(X, torch.Tensor):
         return _of_tensor(X)
-    if hasattr(X, "dask") and hasattr(X, "columns"):  # a table of Dask's
+    if type(X).__module__.startswith("dask") and hasattr(X, "columns"):  # a table
         return X.compute()
     if isinstance(X, np.ma.MaskedArray) and np.ma.is_masked(X):
         return np.ma.filled(X.astype(np.float64), np.nan)
