@@ -50,6 +50,22 @@ def is_cpu(device):
     return torch.device(device).type == "cpu"
 
 
+def is_cuda(device):
+    """Tell an NVIDIA card from other devices.
+
+    Parameters
+    ----------
+    device : str or torch.device
+        A torch device.
+
+    Returns
+    -------
+    bool
+        Whether it is such a card.
+    """
+    return torch.device(device).type == "cuda"
+
+
 def send(numbers, device):
     """Send what was drawn on the CPU to a device, without waiting until it is there.
 
@@ -65,6 +81,6 @@ def send(numbers, device):
     Tensor
         On the device.
     """
-    if torch.device(device).type == "cuda" and not numbers.is_cuda:
+    if is_cuda(device) and not numbers.is_cuda:
         return numbers.pin_memory().to(device, non_blocking=True)
     return numbers.to(device)

@@ -14,7 +14,7 @@ from skorch.utils import TeeGenerator
 from torch import nn
 
 from sktsgan._batches import BalancedBatches
-from sktsgan._devices import is_cpu, send
+from sktsgan._devices import is_cpu, is_cuda, send
 from sktsgan._processes import ALONE
 from sktsgan._recording import RecordedSteps
 from sktsgan._store import part_of, whole_checkpoint
@@ -199,7 +199,7 @@ class AdversarialNet(NeuralNet):
 
     @property
     def _is_cuda(self):
-        return torch.device(self.device).type == "cuda"
+        return is_cuda(self.device)
 
     @property
     def _can_be_recorded(self):

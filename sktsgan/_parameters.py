@@ -3,10 +3,10 @@
 import numbers
 from collections.abc import Mapping
 
-import torch
 from skorch.callbacks import Callback
 from torch import nn
 
+from sktsgan._devices import is_cuda
 from sktsgan._labels import plain
 
 
@@ -91,8 +91,7 @@ def rows_of_a_batch(sampler, device):
     if sampler.batch_size is not None:
         return int(sampler.batch_size)
     # each step of a private training spends more of its budget the more rows it sees
-    on_card = torch.device(device).type == "cuda" and sampler.dp_epsilon is None
-    return 256 if on_card else 64
+    return 256 if is_cuda(device) and sampler.dp_epsilon is None else 64
 
 
 def check_strategy(strategy, y):
@@ -111,15 +110,17 @@ def check_strategy(strategy, y):
         If it is a mapping that is no dict, or a function that returns none, or asks for other
         than whole numbers.
     """
-    is_function = callable(strategy)
-    if is_function:
-        strategy = strategy(y)
+    verb = "be"
+    if callable(strategy):
+        verb, strategy = "return", strategy(y)
+    elif not isinstance(strategy, Mapping):
+        return
     if isinstance(strategy, Mapping):
         whole_numbers(strategy)
-    if (is_function or isinstance(strategy, Mapping)) and not isinstance(strategy, dict):
+    if not isinstance(strategy, dict):
         raise ValueError(
-            f"'sampling_strategy' must {'return' if is_function else 'be'} a dict where it names "
-            f"classes. Got a {type(strategy).__name__}; give rows by class, {{label: n_rows}}."
+            f"'sampling_strategy' must {verb} a dict where it names classes. "
+            f"Got a {type(strategy).__name__}; give rows by class, {{label: n_rows}}."
         )
 
 

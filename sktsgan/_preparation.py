@@ -5,7 +5,7 @@ from itertools import product
 
 import numpy as np
 
-from sktsgan._arrays import spread_places
+from sktsgan._arrays import in_parts, spread_places
 
 # Rows count as padded where at least this share of them, or of a class, ends or begins in the same
 # value ...
@@ -223,8 +223,7 @@ def _find_steps(signals):
     """Return of each channel of whole numbers one of them, and the step in which all others lie."""
     first = signals[:1, :, :1].astype(np.float64)
     steps = np.zeros(signals.shape[1], dtype=np.int64)
-    for start in range(0, len(signals), _N_MEASURED):
-        rows = signals[start : start + _N_MEASURED]
+    for _, rows in in_parts(signals):
         distances = np.abs(rows - first).clip(0, _MOST_WHOLE).astype(np.int64)
         steps = np.gcd(steps, np.gcd.reduce(distances, axis=(0, 2)))
         if (steps == 1).all():
@@ -270,19 +269,22 @@ def _find_ways(signals, inside, labels):
     What was divided keeps a start of 0, so that an offset may have been taken out before.
     """
     way = _find_way(signals, inside, labels)
-    if way and way[2] is not None and _starts_at_0(way, signals, inside):
-        before = _find_way(signals, inside, labels, with_size=False)
-        if before and _starts_at_0(before, signals, inside) and _kind(before) != _kind(way):
-            return [before, way]
-    return [way] if way else []
+    if way is None:
+        return []
+    if way[2] is None:
+        return [way]
+    least = _TOLERANCES[0] * np.median(_heights(signals, inside, axis=2), axis=0)
 
+    def _starts_at_0(measure, start, _):
+        if start is None:  # rows have it with their padding
+            start = np.median(measure(signals, np.ones_like(inside))[0], axis=0)
+        return (np.abs(np.nan_to_num(start)) <= least).all()
 
-def _starts_at_0(way, signals, inside):
-    measure, start, _ = way
-    if start is None:  # rows have it with their padding
-        start = np.median(measure(signals, np.ones_like(inside))[0], axis=0)
-    heights = np.median(_heights(signals, inside, axis=2), axis=0)
-    return (np.abs(np.nan_to_num(start)) <= _TOLERANCES[0] * heights).all()
+    if not _starts_at_0(*way):
+        return [way]
+    before = _find_way(signals, inside, labels, with_size=False)
+    is_another = before and _kind(before) != _kind(way) and _starts_at_0(*before)
+    return [before, way] if is_another else [way]
 
 
 def _kind(way):

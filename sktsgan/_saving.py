@@ -87,6 +87,11 @@ def _differences(before, now):
     return different + [f"the {names[name]}" for name in names if before[name] != now[name]]
 
 
+def _said(error):
+    """Return the first line of an error, or its kind where it says nothing."""
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
+
+
 class SavingMixin:
     """What a sampler does with files."""
 
@@ -193,7 +198,7 @@ class SavingMixin:
         except _store.UNREADABLE as error:
             raise ValueError(
                 f"'path' must be a file that 'save' wrote. {path} does not describe a sampler: "
-                f"{str(error).splitlines()[0].rstrip('.') if str(error) else type(error).__name__}."
+                f"{_said(error).rstrip('.')}."
             ) from error
 
     @classmethod
@@ -314,7 +319,7 @@ class SavingMixin:
                     raise
                 raise _CallerError(
                     f"{' and '.join(code)} must be that of the saved sampler. It does not take the "
-                    f"weights: {str(error).splitlines()[0] if str(error) else type(error).__name__}"
+                    f"weights: {_said(error)}"
                 ) from error
             net.set_description(description)
             nets[place] = net
