@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+from pandas.api.extensions import ExtensionDtype
 from scipy.sparse import issparse
 
 
@@ -94,6 +95,26 @@ def labels_of(y):
     """
     columns = from_columns(y)
     return y if columns is None else columns
+
+
+def with_type_of_numpy(y):
+    """Give numbers of pandas' nullable types numpy's, which scikit-learn would make floats.
+
+    Large ones would be the same then, and truth values no longer those of the user.
+
+    Parameters
+    ----------
+    y : array-like
+        Labels, of which none is missing.
+
+    Returns
+    -------
+    array-like
+        A Series with numpy's type, else `y` itself.
+    """
+    if isinstance(y, pd.Series) and isinstance(y.dtype, ExtensionDtype) and y.dtype.kind in "biuf":
+        return y.astype(y.dtype.numpy_dtype)
+    return y
 
 
 def to_columns(labels, y):

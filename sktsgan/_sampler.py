@@ -20,11 +20,12 @@ from sktsgan._arguments import check_whole
 from sktsgan._arrays import in_memory, mapped
 from sktsgan._chunks import sample_in_chunks
 from sktsgan._drawing import VOTE_POWERS, DrawingMixin
-from sktsgan._labels import check_labels, labels_of, to_columns
+from sktsgan._labels import check_labels, labels_of, to_columns, with_type_of_numpy
 from sktsgan._parameters import check_strategy, whole_numbers
 from sktsgan._processes import Processes
 from sktsgan._signals import (
     as_signals,
+    check_axes,
     check_finite,
     check_kind,
     check_not_polars,
@@ -630,7 +631,11 @@ class StaGANSampler(TrainingMixin, DrawingMixin, BaseOverSampler):
         X, labels = _as_they_came(X, y)
         with self._kept_on_failure():
             X_resampled, y_resampled = super().fit_resample(X, labels)
-            return X_resampled, y_resampled if labels is y else to_columns(y_resampled, y)
+            if np.ndim(y) == 2 and np.ndim(labels) == 1:
+                y_resampled = to_columns(y_resampled, y)
+            elif labels is not y:
+                y_resampled = y_resampled.astype(y.dtype)
+            return X_resampled, y_resampled
 
     def _fit_resample(self, X, y):
         self.sampling_strategy_ = whole_numbers(self.sampling_strategy_)
@@ -672,6 +677,8 @@ class StaGANSampler(TrainingMixin, DrawingMixin, BaseOverSampler):
         if not callable(self.sampling_strategy) or (reset and len(np.unique(y)) > 1):
             check_strategy(self.sampling_strategy, y)
         narrow, first_call = narrow_columns(X), reset and not self._goes_on()
+        if not first_call:
+            check_axes(X, self._row_shape)
         X, y = validate_data(
             self, X=X, y=y, reset=first_call, allow_nd=True, ensure_all_finite=False
         )
@@ -712,6 +719,6 @@ def _as_they_came(X, y):
     """Check the kind of rows and labels; give these as one for each row."""
     X, y = mapped(X), in_memory(y)
     check_kind(X, y)
-    labels = labels_of(y)
+    labels = with_type_of_numpy(labels_of(y))
     check_classification_targets(labels)
     return X, labels

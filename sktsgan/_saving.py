@@ -87,6 +87,13 @@ def _differences(before, now):
     return different + [f"the {names[name]}" for name in names if before[name] != now[name]]
 
 
+def _another_run(folder, different):
+    return ValueError(
+        f"'checkpoint' must be a folder of the same run. That in {folder} differs in "
+        f"{', '.join(different)}; name another folder, or remove this one."
+    )
+
+
 def _said(error):
     """Return the first line of an error, or its kind where it says nothing."""
     return str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -334,8 +341,8 @@ class SavingMixin:
         _store.encode(rng)  # before training, not after its first epoch
         # workers that are there already may be in another folder
         folder = Path(self.checkpoint).expanduser().absolute()
-        name = "all" if self.conditioning == "shared" else own[0]
-        path = folder / f"{name}.safetensors"
+        is_shared = self.conditioning == "shared"
+        path = folder / f"{'all' if is_shared else own[0]}.safetensors"
         if not processes.rank:
             try:
                 folder.mkdir(parents=True, exist_ok=True)
@@ -344,6 +351,9 @@ class SavingMixin:
                     f"'checkpoint' must be a folder. {folder} is a file; name another place."
                 ) from error
             _store.remove_remains(path)
+            others = folder.glob("[0-9]*.safetensors") if is_shared else [path.with_stem("all")]
+            if any(other.exists() for other in others):
+                raise _another_run(folder, ["'conditioning'"])
         run = {
             "parameters": self._encoded_parameters(),
             "processes": processes.n,
@@ -382,9 +392,6 @@ class SavingMixin:
             before, state = manifest["run"]["run"], manifest["run"]["rng"].get_state()
             different = _differences(before, run)
         if different:
-            raise ValueError(
-                f"'checkpoint' must be a folder of the same run. That in {path.parent} differs in "
-                f"{', '.join(different)}; name another folder, or remove this one."
-            )
+            raise _another_run(path.parent, different)
         rng.set_state(state)
         return manifest["net"], tensors

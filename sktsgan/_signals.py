@@ -59,6 +59,31 @@ def as_signals(X, n_channels=1):
     return signals
 
 
+def check_axes(X, row_shape, name="X"):
+    """Say where rows have other axes than in the first call; scikit-learn would count channels.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, ...)
+        Rows.
+    row_shape : tuple of int
+        Shape of a row of the first call. Of rows in 2-D, columns are compared by scikit-learn.
+    name : str, default="X"
+        What they are called.
+
+    Raises
+    ------
+    ValueError
+        If rows of several channels have another shape, or rows of one have several.
+    """
+    shape = tuple(np.shape(X)[1:])
+    if shape != row_shape and (len(shape) == 2 or len(row_shape) == 2):
+        raise ValueError(
+            f"{name} must have rows of the shape of the first call, {row_shape}. Got {shape}; "
+            "turn, cut or pad them."
+        )
+
+
 def check_not_ragged(X, name="X"):
     """Say which row has another length; numpy would only speak of an inhomogeneous shape.
 

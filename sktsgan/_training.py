@@ -190,11 +190,6 @@ class TrainingMixin(SavingMixin):
 
     def _check_announced(self, signals, y, accumulate):
         """Return the labels' indices, where they and the signals are as they were at first."""
-        if signals.shape[1:] != self._signal_shape:
-            raise ValueError(
-                "X must have the channels and timepoints of the first call, "
-                f"{self._signal_shape}. Got {signals.shape[1:]}."
-            )
         if not self._scaler.leaves_constant(signals):
             raise ValueError(
                 "X must be constant in the channels that were so in the first call. Got other "

@@ -17,6 +17,7 @@ from sktsgan.metrics import (
     privacy_report,
     train_shadows,
 )
+from sktsgan.metrics._attacks import _log_distances
 
 
 @pytest.fixture
@@ -169,6 +170,14 @@ def test_the_same_seed_gives_the_same_report(sets):
     assert first.memorization_ratio == second.memorization_ratio
 
 
+def test_distances_to_rows_of_which_most_are_equal_have_no_unit(rng):
+    X, X_synthetic = rng.normal(size=(2, 30, 6))
+    X_synthetic[:20] = X_synthetic[0]
+    X[:3] = X_synthetic[:3]  # copies, whose distance of 0 is raised by a share of the size
+    once, thrice = (_log_distances(unit * X, unit * X_synthetic) for unit in (1, 3))
+    np.testing.assert_allclose(once, thrice, atol=1e-6)
+
+
 def test_shadows_split_by_patient_and_keep_the_classes_that_were_made(beats):
     X, y = beats
     groups = np.arange(len(y)) % 13
@@ -192,7 +201,7 @@ def test_discriminator_scores_of_other_rows(quick, beats):
     with pytest.raises(ValueError, match="'X' must be finite"):
         discriminator_scores(sampler, bad, y)
     leads = quick().fit(X.reshape(-1, 2, 32), y)
-    with pytest.raises(ValueError, match=r"signals of shape \(2, 32\), as in 'fit'. Got \(2, 31\)"):
+    with pytest.raises(ValueError, match=r"shape of the first call, \(2, 32\). Got \(2, 31\)"):
         discriminator_scores(leads, X[:, 2:].reshape(-1, 2, 31), y)
 
 

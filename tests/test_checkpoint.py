@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -120,6 +121,13 @@ def test_another_run_is_refused(quick, beats, tmp_path):
         quick(checkpoint=tmp_path, lr=0.1, hidden_size=9).fit(X, y)
     with pytest.raises(ValueError, match=r"differs in the rows; name another folder, or remove"):
         quick(checkpoint=tmp_path).fit(X + 1e-6, y)
+    with pytest.raises(ValueError, match="differs in 'conditioning'; name another folder"):
+        quick(checkpoint=tmp_path, conditioning="per_class").fit(X, y)
+    apart = tmp_path / "apart"
+    quick(checkpoint=apart, conditioning="per_class").fit(X, y)
+    with pytest.raises(ValueError, match="differs in 'conditioning'; name another folder"):
+        quick(checkpoint=apart).fit(X, y)
+    shutil.rmtree(apart)
     with pytest.raises(ValueError, match="differs in the labels"):
         quick(checkpoint=tmp_path).fit(X, np.where(np.arange(len(y)) == 7, "V", y))
     for file in tmp_path.iterdir():

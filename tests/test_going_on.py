@@ -311,7 +311,7 @@ def test_what_does_not_fit_is_refused(quick, beats):
         sampler.partial_fit(X[y != "F"], y[y != "F"], classes=["N", "V", "S"])
     with pytest.raises(ValueError, match="63 features"):
         sampler.partial_fit(X[:, 1:], y)
-    with pytest.raises(ValueError, match="timepoints of the first call"):
+    with pytest.raises(ValueError, match="shape of the first call"):
         sampler.partial_fit(X[y != "F"].reshape(-1, 64, 1, order="C").repeat(2, 2), y[y != "F"])
     with pytest.raises(ValueError, match=r"'y' must hold classes of the first call.*Got 'F'"):
         quick().partial_fit(X, y, classes=["N", "V"])

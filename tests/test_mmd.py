@@ -129,6 +129,7 @@ def test_bandwidth_of_degenerate_sets():
     [
         (np.ones((3, 4)), np.ones((3, 5)), {}, "same number of timepoints. Got 4 and 5"),
         (np.ones((3, 2, 4)), np.ones((3, 4, 2)), {}, r"channels and .* Got \(2, 4\) and \(4, 2\)"),
+        (np.ones((3, 2, 4)), np.ones((3, 2, 5)), {}, r"channels and .* Got \(2, 4\) and \(2, 5\)"),
         (np.ones((1, 4)), np.ones((3, 4)), {}, "'X_real' must have at least 2 rows. Got 1"),
         (np.ones((3, 4)), np.ones((0, 4)), {}, "'X_synthetic' must have at least 2 rows"),
         (np.ones((3, 4)), np.full((3, 4), np.nan), {}, "'X_synthetic' must be finite"),

@@ -196,7 +196,7 @@ def test_training_curves_where_some_calls_held_nothing_out(quick, beats):
 
 
 def test_training_curves_without_an_mmd():
-    display = TrainingCurveDisplay.from_arrays([1, 2], [1, 2], [1, 2], mmd=[np.nan, np.nan])
+    display = TrainingCurveDisplay.from_arrays([1, 2], [1, 2], [1, 2], mmd=[None, np.nan])
     assert display.mmd is None
 
 
@@ -291,6 +291,8 @@ def test_given_axes_are_used(display, beats):
             shown.plot(ax=np.ravel(axes)[:2])
         with pytest.raises(ValueError, match="made by 'subplots'"):
             shown.plot(ax=plt.figure().add_axes((0, 0, 1, 1)))
+    with pytest.raises(TypeError, match="'ax' must be Axes of matplotlib. Got a Figure; those of"):
+        shown.plot(ax=figure)
 
 
 def test_bad_arrays(beats):

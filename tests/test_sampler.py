@@ -919,6 +919,41 @@ def test_one_hot_labels_of_other_kinds(quick, beats, n_classes, container):
     assert (resampled.dtypes == container).all() if is_frame else resampled.dtype == table.dtype
 
 
+@pytest.mark.parametrize("container", ["Int64", "int64[pyarrow]", "UInt64"])
+def test_large_labels_of_nullable_types_stay_apart(quick, beats, container):
+    X, y = beats
+    ids = 2**53 + np.searchsorted(["N", "V"], y)
+    given = pd.Series(ids, dtype=container)
+    sampler = quick()
+    resampled = sampler.fit_resample(X, given)[1]
+    assert sampler.classes_.tolist() == [2**53, 2**53 + 1]
+    assert resampled.dtype == container
+    np.testing.assert_array_equal(resampled.to_numpy("int64")[: len(y)], ids)
+    assert sampler.sample(y=ids[:1])[1].dtype.kind in "iu"
+
+
+def test_truth_values_that_may_be_missing_stay_so(quick, beats):
+    X, y = beats
+    sampler = quick().fit(X, pd.Series(y == "N", dtype="boolean"))
+    assert sampler.classes_.tolist() == [False, True]
+    assert sampler.classes_.dtype == bool
+    assert sampler.sample(3)[1].dtype == bool
+
+
+def test_rows_of_other_axes_than_at_first(quick, beats):
+    X, y = beats
+    leads = np.stack([X, X], axis=1)
+    sampler = quick(warm_start=True).fit(leads, y)
+    for others in (leads.reshape(len(X), -1), leads.swapaxes(1, 2)):
+        got = re.escape(f"first call, {leads.shape[1:]}. Got {others.shape[1:]}")
+        with pytest.raises(ValueError, match=f"X must have rows of the shape of the {got}"):
+            sampler.partial_fit(others, y)
+        with pytest.raises(ValueError, match=f"X must have rows of the shape of the {got}"):
+            sampler.fit(others, y)
+        with pytest.raises(ValueError, match=f"X must have rows of the shape of the {got}"):
+            MMDScorer()(sampler, others, y)
+
+
 def test_a_generator_of_the_wrong_shape(quick, beats):
     class Short(LSTMGenerator):
         def forward(self, z, y):

@@ -15,7 +15,6 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from sktsgan._arguments import check_whole
-from sktsgan._signals import as_signals
 from sktsgan.metrics._judges import (
     check_both_groups,
     check_sides,
@@ -286,13 +285,7 @@ def discriminator_scores(sampler, X, y):
     """
     sampler, X, y = as_sampled(sampler, X, y)
     check_is_fitted(sampler, "net_")
-    signals = as_signals(as_array(X), sampler.n_channels)
-    if signals.shape[1:] != sampler._signal_shape:
-        raise ValueError(
-            f"X must have signals of shape {sampler._signal_shape}, as in 'fit'. "
-            f"Got {signals.shape[1:]}."
-        )
-    signals = sampler._scaler.scaled(signals)
+    signals = sampler._scaler.scaled(as_array(X).reshape(-1, *sampler._signal_shape))
     return np.array(
         [_score(sampler, signals[i : i + 1], label) for i, label in enumerate(y.tolist())],
         dtype=np.float64,
@@ -391,7 +384,8 @@ def _log_distances(X, X_synthetic):
     X_synthetic, X = in_unit(X_synthetic, X)
     distances, _ = nearest_rows(X_synthetic, X, n_nearest)
     # against the usual size of a row, so that the unit does not matter
-    size = np.median(np.linalg.norm(X_synthetic - np.median(X_synthetic, axis=0), axis=1)) or 1.0
+    sizes = np.linalg.norm(X_synthetic - np.median(X_synthetic, axis=0), axis=1)
+    size = np.median(sizes) or sizes.max() or 1.0  # most rows may be the same
     return np.log(distances / size + 1e-6)
 
 

@@ -10,7 +10,7 @@ from sklearn.utils.validation import validate_data
 
 from sktsgan._arrays import in_memory, in_parts, mapped
 from sktsgan._labels import check_labels, labels_of
-from sktsgan._signals import check_not_ragged
+from sktsgan._signals import check_axes, check_not_ragged
 
 # Of more the sum of squares may be infinite, and of less squares may vanish.
 _LARGEST, _SMALLEST = 1e150, 1e-150
@@ -42,16 +42,16 @@ def check_pair(X_real, X_synthetic, *, min_rows=1, names=("X_real", "X_synthetic
     X_real, X_synthetic = (
         check_rows(X, name, min_rows) for X, name in zip(pair, names, strict=True)
     )
+    shapes = [tuple(np.shape(X)[1:]) for X in pair]
+    if len(shapes[0]) == len(shapes[1]) == 2 and shapes[0] != shapes[1]:
+        raise ValueError(
+            f"'{names[0]}' and '{names[1]}' must have the same channels and timepoints. "
+            f"Got {shapes[0]} and {shapes[1]}."
+        )
     if X_real.shape[1] != X_synthetic.shape[1]:
         raise ValueError(
             f"'{names[0]}' and '{names[1]}' must have the same number of timepoints. "
             f"Got {X_real.shape[1]} and {X_synthetic.shape[1]}."
-        )
-    shapes = [tuple(np.shape(X)[1:]) for X in pair]
-    if len(shapes[0]) == len(shapes[1]) and shapes[0] != shapes[1]:
-        raise ValueError(
-            f"'{names[0]}' and '{names[1]}' must have the same channels and timepoints. "
-            f"Got {shapes[0]} and {shapes[1]}."
         )
     return X_real, X_synthetic
 
@@ -378,10 +378,11 @@ def as_sampled(estimator, X, y, names=("X", "y"), name="sampler"):
         If there is no sampler, or labels are of several kinds.
     """
     sampler, X = find_sampler(estimator, X, name)
+    rows = check_rows(X, names[0]).reshape(np.shape(X))
+    check_axes(rows, getattr(sampler, "_row_shape", rows.shape[1:]), names[0])
     if isinstance(sampler, BaseEstimator):
         validate_data(sampler, X, reset=False, skip_check_array=True)  # number and names of columns
-    X = check_rows(X, names[0]).reshape(np.shape(X))
-    return sampler, X, check_row_labels(y, X, names)
+    return sampler, rows, check_row_labels(y, rows, names)
 
 
 def as_tensor(X):

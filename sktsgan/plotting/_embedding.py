@@ -180,7 +180,7 @@ class EmbeddingDisplay(PairDisplay):
 def _principal_components(X, rng):  # noqa: ARG001 (as the others)
     """Project on the plane of the largest variance; a single row, or equal ones, are a point."""
     n_components = min(2, *X.shape)
-    if not np.ptp(X, axis=0).any():
+    if (X[:1] == X).all():
         return np.zeros((len(X), 2)), ("component 1", "component 2")
     X = X.astype(np.float64)  # squared in their own type, rows in a small unit would vanish
     pca = PCA(n_components, svd_solver="full").fit(X)
@@ -197,7 +197,7 @@ def _neighbors_kept(X, rng):
     """Embed by t-SNE, with fewer neighbours where there are few rows."""
     names = "t-SNE 1", "t-SNE 2"
     # no neighbourhoods, or no plane; t-SNE would crash
-    if len(X) < 4 or X.shape[1] < 2 or not np.ptp(X, axis=0).any():
+    if len(X) < 4 or X.shape[1] < 2 or (X[:1] == X).all():
         return _principal_components(X, rng)[0], names
     perplexity = min(30, (len(X) - 1) / 3)
     tsne = TSNE(perplexity=perplexity, init="pca", random_state=rng)

@@ -157,6 +157,8 @@ def make_panels(ax, n_rows, n_columns, size, **sharing):
     ------
     ValueError
         If another number of axes was given than is needed, or one that has no place in a grid.
+    TypeError
+        If something else than axes was given.
     """
     import matplotlib.pyplot as plt
 
@@ -164,6 +166,12 @@ def make_panels(ax, n_rows, n_columns, size, **sharing):
         figure = plt.figure(figsize=size, layout="constrained")
         return figure.subplots(n_rows, n_columns, squeeze=False, **sharing)
     given = np.ravel(ax)
+    for one in given:
+        if not isinstance(one, plt.Axes):
+            raise TypeError(
+                f"'ax' must be Axes of matplotlib. Got a {type(one).__name__}; "
+                "those of a figure come from its 'subplots'."
+            )
     if given.size == n_rows * n_columns:
         return given.reshape(n_rows, n_columns)
     if given.size != 1:

@@ -140,7 +140,7 @@ class TrainingCurveDisplay:
             If the arrays differ in length.
         """
         curves = [iterations, discriminator_loss, generator_loss, *([] if mmd is None else [mmd])]
-        curves = [np.asarray(curve) for curve in curves]
+        curves = [np.asarray(curve, dtype=float) for curve in curves]
         lengths = [len(curve) for curve in curves]
         if len(set(lengths)) > 1:
             raise ValueError(f"All curves must have one value for each epoch. Got {lengths}.")
