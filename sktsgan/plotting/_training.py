@@ -139,8 +139,9 @@ class TrainingCurveDisplay:
         ValueError
             If the arrays differ in length.
         """
-        curves = [iterations, discriminator_loss, generator_loss, *([] if mmd is None else [mmd])]
-        curves = [np.asarray(curve, dtype=float) for curve in curves]
+        curves = [np.asarray(own) for own in (iterations, discriminator_loss, generator_loss)]
+        if mmd is not None:
+            curves.append(np.asarray(mmd, dtype=float))  # None where none was measured
         lengths = [len(curve) for curve in curves]
         if len(set(lengths)) > 1:
             raise ValueError(f"All curves must have one value for each epoch. Got {lengths}.")
