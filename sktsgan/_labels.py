@@ -2,7 +2,6 @@
 
 import numpy as np
 import pandas as pd
-from pandas.api.extensions import ExtensionDtype
 from scipy.sparse import issparse
 
 
@@ -112,9 +111,9 @@ def with_type_of_numpy(y):
     array-like
         A Series with numpy's type, else `y` itself.
     """
-    if isinstance(y, pd.Series) and isinstance(y.dtype, ExtensionDtype) and y.dtype.kind in "biuf":
-        return y.astype(y.dtype.numpy_dtype)
-    return y
+    dtype = getattr(y, "dtype", None)
+    is_nullable = isinstance(y, pd.Series) and hasattr(dtype, "numpy_dtype")
+    return y.astype(dtype.numpy_dtype) if is_nullable and dtype.kind in "biuf" else y
 
 
 def to_columns(labels, y):

@@ -631,7 +631,7 @@ class StaGANSampler(TrainingMixin, DrawingMixin, BaseOverSampler):
         X, labels = _as_they_came(X, y)
         with self._kept_on_failure():
             X_resampled, y_resampled = super().fit_resample(X, labels)
-            if np.ndim(y) == 2 and np.ndim(labels) == 1:
+            if np.ndim(labels) < np.ndim(y):
                 y_resampled = to_columns(y_resampled, y)
             elif labels is not y:
                 y_resampled = y_resampled.astype(y.dtype)

@@ -341,19 +341,9 @@ class SavingMixin:
         _store.encode(rng)  # before training, not after its first epoch
         # workers that are there already may be in another folder
         folder = Path(self.checkpoint).expanduser().absolute()
-        is_shared = self.conditioning == "shared"
-        path = folder / f"{'all' if is_shared else own[0]}.safetensors"
-        if not processes.rank:
-            try:
-                folder.mkdir(parents=True, exist_ok=True)
-            except FileExistsError as error:
-                raise ValueError(
-                    f"'checkpoint' must be a folder. {folder} is a file; name another place."
-                ) from error
-            _store.remove_remains(path)
-            others = folder.glob("[0-9]*.safetensors") if is_shared else [path.with_stem("all")]
-            if any(other.exists() for other in others):
-                raise _another_run(folder, ["'conditioning'"])
+        name = "all" if self.conditioning == "shared" else own[0]
+        path = folder / f"{name}.safetensors"
+        processes.agree(lambda: processes.rank or self._make_folder(path))
         run = {
             "parameters": self._encoded_parameters(),
             "processes": processes.n,
@@ -362,6 +352,21 @@ class SavingMixin:
         }
         saved = self._find_saved(path, run, rng, processes)
         return path, {"run": run, "rng": copy.deepcopy(rng)}, saved
+
+    def _make_folder(self, path):
+        """Make the folder of a checkpoint, where no file or other run is in its place."""
+        folder = path.parent
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except FileExistsError as error:
+            raise ValueError(
+                f"'checkpoint' must be a folder. {folder} is a file; name another place."
+            ) from error
+        _store.remove_remains(path)
+        is_shared = self.conditioning == "shared"
+        others = folder.glob("[0-9]*.safetensors") if is_shared else [path.with_stem("all")]
+        if any(other.exists() for other in others):
+            raise _another_run(folder, ["'conditioning'"])
 
     def _encoded_parameters(self, leave_out=()):
         """Encode the parameters that a training depends on, to compare them."""

@@ -919,8 +919,8 @@ def test_one_hot_labels_of_other_kinds(quick, beats, n_classes, container):
     assert (resampled.dtypes == container).all() if is_frame else resampled.dtype == table.dtype
 
 
-@pytest.mark.parametrize("container", ["Int64", "int64[pyarrow]", "UInt64"])
-def test_large_labels_of_nullable_types_stay_apart(quick, beats, container):
+@pytest.mark.parametrize("container", ["Int64", "int64[pyarrow]", "UInt64", "Sparse[int64]"])
+def test_large_labels_of_other_types_stay_apart(quick, beats, container):
     X, y = beats
     ids = 2**53 + np.searchsorted(["N", "V"], y)
     given = pd.Series(ids, dtype=container)
