@@ -1,6 +1,9 @@
 """Rows that are more than memory holds: looked at in parts, from files."""
 
+import errno
+import math
 import mmap
+import os
 import tempfile
 from itertools import pairwise
 from pathlib import Path
@@ -197,6 +200,10 @@ def mapped(X):
             "X must have a known number of rows. Got a Dask array of shape "
             f"{X.shape}; call X.compute_chunk_sizes()."
         )
+    return _with_chunks_of(X) if X.shape else np.asarray(X)  # which has no rows
+
+
+def _with_chunks_of(X):
     rows = _unnamed_map(X.dtype, tuple(X.shape))
     for start, stop in pairwise(_edges_of_chunks(X)):
         part = _computed(X[start:stop])
@@ -210,10 +217,11 @@ def mapped(X):
                 f"X must have dense chunks of {rows.ndim} axes. Got {part.ndim} axes from row "
                 f"{start}, as of a sparse matrix."
             )
-        if len(part) != stop - start or not np.can_cast(part.dtype, rows.dtype, casting):
+        expected = stop - start, *rows.shape[1:]
+        if part.shape != expected or not np.can_cast(part.dtype, rows.dtype, casting):
             raise ValueError(
-                f"X must have chunks of what it says, {stop - start} rows of {rows.dtype}. Got "
-                f"{len(part)} of {part.dtype} from row {start}."
+                f"X must have chunks of what it says, shape {expected} of {rows.dtype}. Got "
+                f"{part.shape} of {part.dtype} from row {start}."
             )
         rows[start:stop] = part
         release(rows)
@@ -222,7 +230,26 @@ def mapped(X):
 
 def _unnamed_map(dtype, shape):
     with tempfile.TemporaryFile() as file:
+        _reserve(file, dtype.itemsize * math.prod(shape))
         return np.memmap(file, dtype=dtype, mode="w+", shape=shape)
+
+
+def _reserve(file, n_bytes):
+    """Take the room for a file that will be mapped, where the system lets one.
+
+    Mapped pages for which a disk has no room end the process when they are written to.
+    """
+    if not (n_bytes and hasattr(os, "posix_fallocate")):
+        return
+    try:
+        os.posix_fallocate(file.fileno(), 0, n_bytes)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise OSError(
+                error.errno,
+                f"$TMPDIR must have room for the rows, {n_bytes / 1e9:.2g} GB. Got "
+                f"{tempfile.gettempdir()}, which has less; name another folder there",
+            ) from error
 
 
 def put_before(X, parts):
@@ -284,10 +311,11 @@ def _edges_of_chunks(X):
     """Return the rows at which parts of whole chunks begin, and the number of rows."""
     n_most = _n_together(X)
     sizes = X.chunks[0] if X.chunks else n_most
+    # small ones together, each of which has a cost of its own
     if not isinstance(sizes, tuple):
+        sizes *= max(1, n_most // sizes)
         return [*range(0, X.shape[0], sizes), X.shape[0]]
-    # Dask's; small ones together, as it looks at the whole graph for each part that is computed
-    edges = [0]
+    edges = [0]  # Dask's
     for last, edge in pairwise(np.cumsum([0, *sizes]).tolist()):
         if edge - edges[-1] > n_most and last > edges[-1]:
             edges.append(last)

@@ -105,13 +105,21 @@ class AdversarialNet(NeuralNet):
         self.recorder = None
 
     def __getstate__(self):
-        """Leave networks on the CPU to whoever pickles the net; loky takes those of a notebook."""
-        if is_cpu(self.device):
-            return self.__dict__.copy()
-        return super().__getstate__()
+        """Leave networks on the CPU to whoever pickles the net; loky takes those of a notebook.
+
+        The same net gives the same pickle, of which Dask makes a name: a generator does not.
+        """
+        state = self.__dict__.copy() if is_cpu(self.device) else super().__getstate__()
+        if "rng_" in state:
+            state["rng_"] = state["rng_"].get_state().numpy()
+        return state
 
     def __setstate__(self, state):
         """Take back what :meth:`__getstate__` gave."""
+        if "rng_" in state:
+            stream = torch.from_numpy(state["rng_"].copy())
+            state = state | {"rng_": torch.Generator()}
+            state["rng_"].set_state(stream)
         if "__cuda_dependent_attributes__" in state:
             super().__setstate__(state)
             for name in self._networks:

@@ -1,22 +1,28 @@
 """Rows beyond memory: chunked and mapped arrays in, Dask arrays out, many fits on Dask."""
 
+import errno
+import os
 import sys
+import tempfile
 import threading
+from functools import partial
 from pathlib import Path
 
+import dask
 import dask.array as da
 import joblib
 import numpy as np
 import pandas as pd
 import pytest
 import zarr
+from dask.base import tokenize
 from dask.distributed import Client, LocalCluster
 from scipy.sparse import csr_matrix
 from sklearn.model_selection import StratifiedKFold, cross_val_score
 from skorch.callbacks import Callback
 
 from sktsgan import MMDScorer
-from sktsgan._arrays import _edges_of_chunks, in_parts, mapped, release
+from sktsgan._arrays import _edges_of_chunks, _unnamed_map, in_parts, mapped, release
 from sktsgan.datasets import make_heartbeats
 from sktsgan.metrics import maximum_mean_discrepancy
 
@@ -36,16 +42,19 @@ class Chunked:
         raise AssertionError("read whole")
 
     def __getitem__(self, rows):
-        assert rows.stop - rows.start <= self.chunks[0]
+        assert not rows.start % self.chunks[0]
         self.counts[rows] += 1
         return self.X[rows]
 
 
 def as_zarr(X, n_rows=50):
     array = zarr.create_array(
-        zarr.storage.MemoryStore(), shape=X.shape, chunks=(n_rows, *X.shape[1:]), dtype=X.dtype
+        zarr.storage.MemoryStore(),
+        shape=X.shape,
+        chunks=(n_rows, *X.shape[1:])[: X.ndim],
+        dtype=X.dtype,
     )
-    array[:] = X
+    array[...] = X
     return array
 
 
@@ -74,9 +83,11 @@ def test_rows_do_not_depend_on_the_container(quick, beats, tmp_path, container):
     np.testing.assert_array_equal(y_ours, y_theirs)
 
 
-def test_each_chunk_is_read_once_and_none_with_others(quick, beats):
+def test_each_chunk_is_read_once_and_whole(quick, beats):
     X, y = beats
     chunked = Chunked(X, 37)
+    few = Chunked(np.lib.stride_tricks.as_strided(X, (7, 2**21), (0, 0)), 1)  # two make a part
+    assert _edges_of_chunks(few) == [0, 2, 4, 6, 7]
     quick().fit(chunked, y)
     assert (chunked.counts == 1).all()
     chunked = Chunked(X, 37)
@@ -114,10 +125,35 @@ def test_small_chunks_are_read_together(rng):
 
 def test_chunks_of_another_type_or_length_than_they_say(rng):
     X = da.from_array(rng.normal(size=(20, 8)), chunks=(10, 8))
-    with pytest.raises(ValueError, match="20 rows of int64. Got 20 of float64 from row 0"):
-        mapped(X.map_blocks(lambda block: block, dtype=np.int64))
-    with pytest.raises(ValueError, match="20 rows of float64. Got 2 of float64 from row 0"):
-        mapped(X.map_blocks(lambda block: block[:1], dtype=X.dtype))
+    others = {
+        r"int64. Got \(20, 8\) of float64": X.map_blocks(lambda block: block, dtype=np.int64),
+        r"float64. Got \(2, 8\) of float64": X.map_blocks(lambda block: block[:1], dtype=X.dtype),
+        r"float64. Got \(20, 1\) of float64": X.map_blocks(lambda b: b[:, :1], dtype=X.dtype),
+    }
+    for got, chunked in others.items():
+        with pytest.raises(ValueError, match=rf"shape \(20, 8\) of {got} from row 0"):
+            mapped(chunked)
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="the system takes no room ahead")
+def test_a_full_disk_is_an_error(quick, beats, tmp_path, monkeypatch):
+    """Room is taken before rows are written: a page that has none would end the process."""
+    file = tmp_path / "rows"
+    monkeypatch.setattr(tempfile, "TemporaryFile", partial(file.open, "w+b"))
+    X, y = beats
+    mapped(da.from_array(X))
+    _unnamed_map(X.dtype, X.shape)  # nothing is written to it
+    assert 512 * file.stat().st_blocks >= X.nbytes
+
+    def fail(*args):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "posix_fallocate", fail)
+    with pytest.warns(UserWarning, match="fewer than the 20"):
+        sampler = quick().partial_fit(X[:10], y[:10], classes=np.unique(y))
+    for rows in (da.from_array(X), as_memmap(X, tmp_path)):
+        with pytest.raises(OSError, match=r"TMPDIR must have room for the rows, 0.00\d+ GB. Got"):
+            sampler.partial_fit(rows, y)
 
 
 def test_chunks_of_larger_numbers_than_they_say(beats, quick):
@@ -125,7 +161,7 @@ def test_chunks_of_larger_numbers_than_they_say(beats, quick):
     wider = da.from_array(X, chunks=(70, 64)).map_blocks(
         lambda part: part.astype(np.int64) + 2**33, dtype=np.int32
     )
-    with pytest.raises(ValueError, match="520 rows of int32. Got 520 of int64 from row 0"):
+    with pytest.raises(ValueError, match=r"of int32. Got \(520, 64\) of int64 from row 0"):
         quick().fit_resample(wider, beats[1])
     masked = da.ma.masked_equal(da.from_array(X, chunks=(70, 64)), X[3, 3])
     with pytest.raises(ValueError, match="X must be finite. Got masked values from row 0 on"):
@@ -176,6 +212,17 @@ def test_unknown_sizes_are_refused(quick, beats):
     X = da.from_array(X)
     with pytest.raises(ValueError, match=r"known number of rows.*X.compute_chunk_sizes\(\)"):
         quick().fit(X[X[:, 0] < 9], y)
+
+
+def test_a_number_is_no_rows(quick, beats):
+    for number in (da.from_array(np.array(1.0)), as_zarr(np.array(1.0))):
+        with pytest.raises(ValueError, match="Expected 2D array, got scalar array instead"):
+            quick().fit(number, beats[1])
+
+
+def test_a_cluster_finds_a_name_for_a_sampler(trained):
+    with dask.config.set({"tokenize.ensure-deterministic": True}):
+        assert tokenize(trained) == tokenize(trained)
 
 
 def test_what_is_no_array_stays_as_it_is(beats):
