@@ -177,6 +177,7 @@ class Checkpoint(Callback):
         tensors = net.tensors() | {f"kept.{name}": value for name, value in tensors.items()}
         tensors |= {f"streams.{rank}": stream for rank, stream in enumerate(streams)}
         description = net.description() | {"kept": figures}
+        self.path.parent.mkdir(parents=True, exist_ok=True)  # it may have been cleared away
         write(self.path, {"run": self.run, "net": description}, tensors)
 
 

@@ -134,9 +134,9 @@ class Processes:
             different = [name for name in fingerprint if fingerprint[name] != first[name]]
             if different:
                 raise ValueError(
-                    "X, y and parameters must be the same in all processes, each of which takes "
-                    f"its share of the rows. Those of process {self.rank} differ from those of "
-                    f"process 0 in {', '.join(different)}."
+                    "X, y, parameters and what training goes on from must be the same in all "
+                    "processes, each of which takes its share of the rows. Those of process "
+                    f"{self.rank} differ from those of process 0 in {', '.join(different)}."
                 )
 
         self.agree(_compare)
@@ -219,16 +219,23 @@ class Processes:
         Parameters
         ----------
         check : callable
-            Raises a ValueError or a TypeError where something is wrong, and nothing else.
+            Raises a ValueError, a TypeError or an OSError where something is wrong, and nothing
+            else.
+
+        Returns
+        -------
+        object
+            What it returns in this process.
         """
-        error = None
+        error = value = None
         try:
-            check()
-        except (TypeError, ValueError) as caught:
+            value = check()
+        except (TypeError, ValueError, OSError) as caught:
             error = caught
         errors = [error for error in self.gather(error) if error is not None]
         if errors:
             raise error or errors[0]
+        return value
 
     def _together(self, function, *args, **kwargs):
         try:

@@ -26,12 +26,10 @@ _MAX_VALUES = 2**24
 
 # Where someone else writes is not for a file to say, and callbacks are code.
 _NOT_KEPT = {"checkpoint": None, "callbacks": None}
-# A training does not depend on these.
-_NOT_OF_THE_TRAINING = (
-    "callbacks",
-    "checkpoint",
-    "n_jobs",
-    "verbose",
+# What comes out does not depend on these ...
+_OF_A_CALL = ("callbacks", "checkpoint", "n_jobs", "verbose")
+# ... nor does a training on these.
+_OF_NEW_ROWS = (
     "sampling_strategy",
     "selection",
     "interpolation_fraction",
@@ -94,6 +92,11 @@ def _another_run(folder, different):
     )
 
 
+def _read_whole(path):
+    with _store.whole_checkpoint(path):
+        return _store.read(path)
+
+
 def _said(error):
     """Return the first line of an error, or its kind where it says nothing."""
     return str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -142,12 +145,12 @@ class SavingMixin:
             for net, place in places.items()
             for name, value in net.tensors().items()
         }
-        tensors |= {f"few{i}": torch.from_numpy(X) for i, X in self._few_rows.items()}
-        for name in ("center", "scale"):
-            tensors[name] = torch.from_numpy(getattr(self._scaler, name))
-        tensors["counts"] = torch.from_numpy(self._counts)
+        arrays = {f"few{i}": X for i, X in self._few_rows.items()} | {"counts": self._counts}
+        arrays |= {"center": self._scaler.center, "scale": self._scaler.scale}
         if hasattr(self, "synthetic_mask_"):
-            tensors["synthetic_mask"] = torch.from_numpy(self.synthetic_mask_)
+            arrays["synthetic_mask"] = self.synthetic_mask_
+        # copied, as joblib may have mapped them, to be read alone
+        tensors |= {name: torch.from_numpy(value.copy()) for name, value in arrays.items()}
         manifest = {
             "parameters": self.get_params(deep=False) | self._built_with | _NOT_KEPT,
             "classes": self.classes_,
@@ -345,7 +348,7 @@ class SavingMixin:
         path = folder / f"{name}.safetensors"
         processes.agree(lambda: processes.rank or self._make_folder(path))
         run = {
-            "parameters": self._encoded_parameters(),
+            "parameters": self._encoded_parameters(leave_out=_OF_NEW_ROWS),
             "processes": processes.n,
             "rows": _store.digest_rows(signals),
             "labels": _store.digest_rows(labels),
@@ -368,23 +371,21 @@ class SavingMixin:
         if any(other.exists() for other in others):
             raise _another_run(folder, ["'conditioning'"])
 
-    def _encoded_parameters(self, leave_out=()):
-        """Encode the parameters that a training depends on, to compare them."""
+    def _encoded_parameters(self, leave_out):
+        """Encode the parameters on which rows depend, to compare them."""
         return {
             name: _store.encode(_taken_apart(value))
             for name, value in (self.get_params(deep=False) | self._fixed_parameters()).items()
-            if name not in {*_NOT_OF_THE_TRAINING, *leave_out}
+            if name not in {*_OF_A_CALL, *leave_out}
             and not isinstance(value, np.random.RandomState)
         }
 
     def _find_saved(self, path, run, rng, processes):
         """Return what a checkpoint has of the same run, as whose `rng` is set, or None."""
         # the first process's file counts: others may be on machines without it
-        found = None
-        if not processes.rank and path.exists():
-            with _store.whole_checkpoint(path):
-                found = _store.read(path)
-        found = processes.of_first(found)
+        found = processes.of_first(
+            processes.agree(lambda: not processes.rank and path.exists() and _read_whole(path))
+        )
         if not found:
             return None
         manifest, tensors = found

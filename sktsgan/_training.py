@@ -129,8 +129,11 @@ class TrainingMixin(SavingMixin):
         if processes.n > 1:
             some = take(X, np.linspace(0, len(X) - 1, 9).astype(int))
             labels, places = np.unique(y, return_inverse=True)
-            rows = {"X": (X.shape, some.tobytes()), "y": (labels.tolist(), digest_rows(places))}
-            processes.check_same(rows | self._encoded_parameters(leave_out=_OF_EACH_PROCESS))
+            known = {"X": (X.shape, some.tobytes()), "y": (labels.tolist(), digest_rows(places))}
+            known["classes"] = None if classes is None else classes.tolist()
+            known["what was learned before"] = self._summary() if go_on else None
+            known["checkpoint"] = self.checkpoint is None  # the folder may have names of its own
+            processes.check_same(known | self._encoded_parameters(leave_out=_OF_EACH_PROCESS))
         if go_on and hasattr(self, "epsilon_") and not self._is_private:
             raise ValueError(
                 "'dp_epsilon' must not become None where a private training would go on, as its "
@@ -145,6 +148,13 @@ class TrainingMixin(SavingMixin):
         else:
             self._begin(X, signals, y if classes is None else classes)
         return signals, self._check_announced(signals, y, accumulate)
+
+    def _summary(self):
+        """Sum up what was learned, but for weights, of which those of the first process count."""
+        scale = [part.tobytes() for part in (self._scaler.center, self._scaler.scale)]
+        few = {label: digest_rows(X) for label, X in self._few_rows.items()}
+        steps = {label: net.n_iter_ for label, net in self._nets.items()}
+        return self.classes_.tolist(), self._counts.tolist(), str(self._dtype), scale, few, steps
 
     def _divide(self, counts):
         """Say which classes are learned, and which have too few rows, with a warning."""

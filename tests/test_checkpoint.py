@@ -13,7 +13,7 @@ import joblib
 import numpy as np
 import pytest
 import torch
-from skorch.callbacks import LRScheduler
+from skorch.callbacks import Callback, LRScheduler
 
 from sktsgan import StaGANSampler, _store
 from tests.conftest import scaled
@@ -54,8 +54,6 @@ class BreakError(Exception):
 
 
 def breaking(epoch):
-    from skorch.callbacks import Callback
-
     class Breaking(Callback):
         def on_epoch_begin(self, net, **kwargs):
             if len(net.history) > epoch:
@@ -150,6 +148,20 @@ def test_a_home_and_a_damaged_file(quick, beats, tmp_path, monkeypatch):
     file.write_bytes(file.read_bytes()[:500])
     with pytest.raises(ValueError, match="'checkpoint' must be a folder of whole .* begin anew"):
         quick(checkpoint="~/run").fit(*beats)
+
+
+class ClearsAway(Callback):
+    def __init__(self, folder):
+        self.folder = folder
+
+    def on_epoch_begin(self, net, **kwargs):
+        shutil.rmtree(self.folder)
+
+
+def test_a_folder_that_is_cleared_away_is_made_again(quick, beats, tmp_path):
+    folder = tmp_path / "run"
+    quick(checkpoint=folder, callbacks=[ClearsAway(folder)]).fit(*beats)
+    assert [file.name for file in folder.iterdir()] == ["all.safetensors"]
 
 
 def test_what_killed_writers_left_is_removed(quick, beats, tmp_path):

@@ -145,10 +145,20 @@ def test_gradients_weights_and_rows(start, n, tmp_path):
         assert (named(other, "stream")[-1] != named(first, "stream")[-1]).any()
     assert StaGANSampler.load(tmp_path / "sampler").best_score_ == first["score"]
     # what differs between processes is refused in all of them, and they stay in step
-    errors = [(tmp_path / f"error{rank}").read_text() for rank in range(n)]
-    assert errors[0] == errors[1]
+    errors = {
+        name: [(tmp_path / f"{name}{rank}").read_text() for rank in range(n)]
+        for name in ("rows", "number", "weights", "classes", "checkpoint", "damaged", "device")
+    }
+    assert all(error == own[0] for own in errors.values() for error in own[:2])
     for rank, name in enumerate(["X, y", "lr"][: n - 1], start=1):
-        assert f"Those of process {rank} differ from those of process 0 in {name}." in errors[rank]
+        expected = f"Those of process {rank} differ from those of process 0 in {name}."
+        assert expected in errors["rows"][rank]
+    names = {"number": "sampling_strategy", "weights": "what was learned before"}
+    for name in ("number", "weights", "classes", "checkpoint"):
+        expected = f"Those of process 1 differ from those of process 0 in {names.get(name, name)}."
+        assert expected in errors[name][0]
+    assert "Remove it to begin anew" in errors["damaged"][1]
+    assert "Not a directory" in errors["device"][1]
     # forked workers have the connections of their parent, and stay alone
     assert {(tmp_path / f"forked{rank}").read_text() for rank in range(n)} == {"1"}
 

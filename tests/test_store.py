@@ -9,6 +9,7 @@ import time
 import tracemalloc
 from functools import partial
 
+import joblib
 import numpy as np
 import pytest
 import torch
@@ -62,6 +63,13 @@ def entry(manifest, *names):
         (found,) = [pair for pair in manifest["dict"] if pair[0] == name]
         manifest = found[1]
     return found
+
+
+def test_what_joblib_mapped_is_saved(trained, tmp_path):
+    joblib.dump(trained, tmp_path / "mapped")
+    joblib.load(tmp_path / "mapped", mmap_mode="r").save(tmp_path / "file")
+    expected, _ = trained.sample(5)
+    np.testing.assert_array_equal(StaGANSampler.load(tmp_path / "file").sample(5)[0], expected)
 
 
 def test_the_same_rows_come_back(fitted, path, beats):

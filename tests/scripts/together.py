@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from sklearn.base import clone
 from skorch.callbacks import Callback
 from torch import distributed
 
@@ -83,17 +84,39 @@ def step(folder):
     ends = {"rows": X_new, "score": sampler.best_score_, **record.seen_}
     np.savez(folder / f"fifty{RANK}.npz", **ends)
     sampler.save(folder / "sampler")
-    shift = int(RANK == 1)
-    try:
-        build(max_epochs=1, lr=1e-3 * (1 + (RANK == 2))).fit(X + shift, np.roll(y, shift))
-    except ValueError as error:
-        (folder / f"error{RANK}").write_text(str(error))
+    refuse(folder, build(max_epochs=1, steps_per_epoch=1).fit(X, y))
     build(max_epochs=1, steps_per_epoch=1).fit(X, y)
     with multiprocessing.get_context("fork").Pool(1) as pool:
         (folder / f"forked{RANK}").write_text(str(pool.apply(Processes.joined).n))
     group = weakref.ref(distributed.group.WORLD)
     _leave()
     assert group() is None
+
+
+def refuse(folder, fitted):
+    """Fit what is not the same in all processes, or cannot be done in the first, and go on."""
+    shift = int(RANK == 1)
+    new = clone(fitted)
+    damaged = folder / "damaged"
+    if not RANK:
+        damaged.mkdir()
+        (damaged / "all.safetensors").write_bytes(b"damaged")
+    calls = {
+        "rows": lambda: clone(fitted).set_params(lr=1e-3 * (1 + (RANK == 2))).fit(
+            X + shift, np.roll(y, shift)
+        ),
+        "number": lambda: build(sampling_strategy={"V": 200 + shift}).fit_resample(X, y),
+        "weights": lambda: (new if shift else fitted).partial_fit(X, y),
+        "classes": lambda: clone(fitted).partial_fit(X, y, classes=list("NV" + shift * "S")),
+        "checkpoint": lambda: build(checkpoint=None if shift else folder).fit(X, y),
+        "damaged": lambda: build(checkpoint=damaged).fit(X, y),
+        "device": lambda: build(checkpoint="/dev/null/checkpoint").fit(X, y),
+    }  # fmt: skip
+    for name, call in calls.items():
+        try:
+            call()
+        except (ValueError, OSError) as error:
+            (folder / f"{name}{RANK}").write_text(str(error))
 
 
 def run(folder, dies):
