@@ -29,8 +29,9 @@ def check_labels(y, name="y"):
     """
     given, y = y, _dense(y)
     if y.dtype.kind in "SmMT":
-        kind = "bytes" if y.dtype.kind == "S" else y.dtype
-        raise TypeError(f"'{name}' must hold strings or numbers. Got {kind}; convert them.")
+        kind = {"S": "bytes", "T": "strings of variable width"}.get(y.dtype.kind, y.dtype)
+        remedy = "use astype(object)" if y.dtype.kind == "T" else "convert them"
+        raise TypeError(f"'{name}' must hold strings or numbers. Got {kind}; {remedy}.")
     labels = y
     if isinstance(given, list | tuple) and y.dtype.kind == "U":
         labels = np.asarray(given, dtype=object)  # numpy made strings of numbers and NaN
