@@ -186,6 +186,8 @@ def mapped(X):
     ValueError
         If the number of rows is not known, a chunk is not what the array says or has masked whole
         numbers, or a tensor is sparse.
+    OSError
+        If there is no room for the file.
     """
     if isinstance(X, torch.Tensor):
         return _of_tensor(X)
