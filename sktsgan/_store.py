@@ -29,6 +29,8 @@ UNREADABLE = (
 )
 # What labels may take: short text that claims to be long must not fill the memory.
 _MAX_BYTES = 2**27
+# Characters, of four bytes at most, that leave a temporary name of 255 bytes room for its number.
+_MAX_NAME = 60
 _MANIFEST, _DIGEST = "sktsgan", "sha256"
 # A longer description, of a long training, is a tensor: safetensors bounds what a head may hold.
 _MAX_HEAD = 2**22
@@ -85,7 +87,7 @@ def write_whole(path, data):
     data : bytes
         What it is to hold.
     """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    temporary = path.with_name(f".{path.name[:_MAX_NAME]}.{secrets.token_hex(4)}")
     mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else None
     opener = partial(os.open, mode=0o666 if mode is None else mode)
     try:  # nobody is to read meanwhile who may not read the file
@@ -109,7 +111,7 @@ def remove_remains(path):
     path : Path
         The file.
     """
-    for temporary in path.parent.glob(f".{glob.escape(path.name)}.*"):
+    for temporary in path.parent.glob(f".{glob.escape(path.name[:_MAX_NAME])}.*"):
         temporary.unlink(missing_ok=True)
 
 
