@@ -452,10 +452,11 @@ class StaGANSampler(TrainingMixin, DrawingMixin, BaseOverSampler):
         X, y = _as_they_came(X, y)
         with self._kept_on_failure():
             X, y, _ = self._check_X_y(X, y)
-            self._set_strategy(y)
-            self._train(X, y, self._start_rng())
-            if self._is_private:  # it tells how many rows each class has
+            if self._is_private:  # it tells how many rows each class has, and may fail by that
                 self.sampling_strategy_ = {}
+            else:
+                self._set_strategy(y)
+            self._train(X, y, self._start_rng())
         return self
 
     @contextmanager

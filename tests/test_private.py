@@ -3,6 +3,7 @@
 import copy
 import pickle
 import sys
+from collections import deque
 from functools import partial
 
 import numpy as np
@@ -113,6 +114,20 @@ def test_no_row_moves_the_sum_by_more_than_the_norm(slope):
         steps.step()
         sums.append(torch.cat([p.grad.ravel() for p in discriminator.parameters()]) * 10)
     assert (sums[1] - sums[0]).norm() <= 0.3 * (1 + 1e-4)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_row_without_a_finite_gradient_adds_nothing(value):
+    X, y = batch()
+    X[3] = value
+    sums = []
+    for rows in ([0, 1, 2, 3, 4, 5, 6], [0, 1, 2, 4, 5, 6]):
+        discriminator, steps = build()
+        steps.find_gradients(X[rows], y[rows], torch.ones_like)
+        steps.step()
+        sums.append(torch.cat([p.grad.ravel() for p in discriminator.parameters()]))
+    assert sums[0].isfinite().all()
+    torch.testing.assert_close(*sums)
 
 
 def test_noise_has_the_scale_that_the_accountant_counts():
@@ -285,6 +300,14 @@ def test_nothing_of_real_rows_is_left_by_an_interrupted_step(private, beats, mon
     pickle.dumps(sampler)
 
 
+def test_a_fit_does_not_fail_by_the_size_of_a_class(private, beats):
+    X, y = beats
+    sampler = private(sampling_strategy={"V": (y == "V").sum() - 1}).fit(X, y)
+    assert sampler.sampling_strategy_ == {}
+    with pytest.raises(ValueError, match="Originally, there is"):
+        sampler.fit_resample(X, y)
+
+
 def test_after_fit_resample_a_fit_tells_nothing(private, beats):
     sampler = private()
     sampler.fit_resample(*beats)
@@ -343,7 +366,7 @@ class FollowingBeside(Following):
         self.keep = keep
         if keep == "buffer":
             self.register_buffer("seen", torch.zeros(()), persistent=False)
-        self.all_seen = []
+        self.all_seen, self.queue, self.set, self.n_seen = [], deque(maxlen=1), set(), 0
 
     def forward(self, X, y):
         if self.training:
@@ -352,6 +375,12 @@ class FollowingBeside(Following):
                 self.seen = self.seen + mean
             elif self.keep == "list":
                 self.all_seen.append(mean.item())
+            elif self.keep == "queue":
+                self.queue.append(mean.numpy()[()])
+            elif self.keep == "set":
+                self.set.add(str(mean))
+            elif self.keep == "number":
+                self.n_seen += len(X)
             else:
                 self.last_seen = {"array": mean.numpy()}
         return self.score(X.flatten(1)).squeeze(1)
@@ -361,10 +390,10 @@ class FollowingBeside(Following):
     ("discriminator", "message"),
     [
         (PooledInTraining, "Got scores that differ with the other rows of a batch"),
-        (Following, "Got a buffer that follows the rows"),
+        (Following, "Got a buffer or a counter that follows the rows"),
         *(
-            (partial(FollowingBeside, keep=keep), "Got a buffer that follows the rows")
-            for keep in ("buffer", "list", "array")
+            (partial(FollowingBeside, keep=keep), "Got a buffer or a counter that follows the rows")
+            for keep in ("buffer", "list", "queue", "set", "number", "array")
         ),
         (partial(ConvDiscriminator, channels=(4, 4)), "Got MinibatchDiscrimination"),
         (Pooled, "Got scores that differ with the other rows of a batch"),
@@ -471,6 +500,19 @@ class BothWays(ByTime):
         return super().score(torch.cat([X, X.flip(1)])).view(2, -1).sum(0)
 
 
+class TiedBackwards(ByTime):
+    def score(self, X):
+        hidden = torch.relu(self.first(X))
+        if hidden.requires_grad:
+            hidden.register_hook(lambda gradients: gradients / gradients.norm())
+        return self.last(hidden).squeeze(2).sum(1)
+
+
+class Dropping(ByTime):
+    def score(self, X):
+        return super().score(torch.nn.functional.dropout(X, training=self.training))
+
+
 class Bare(ByTime):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
@@ -498,6 +540,7 @@ class Spectral(ByTime):
         (ByTimeMerged, "a layer whose first axis is not that of the rows"),
         (ByTimeFirst, "a layer whose first axis is not that of the rows"),
         (BothWays, "a layer whose first axis is not that of the rows"),
+        (TiedBackwards, "a layer .* that of the rows, or ties them"),
         (Bare, "missing 1 required positional argument"),
         (Unused, "a parameter that scores do not depend on"),
         (Spectral, "a layer or a buffer that it does not know"),
@@ -508,6 +551,17 @@ def test_layers_in_which_rows_would_not_be_clipped_are_refused(
 ):
     with pytest.raises(ValueError, match=f"'discriminator' must be made of layers.*{message}"):
         private(discriminator=discriminator).fit(*beats)
+
+
+def test_dropout_does_not_tell_how_many_rows_were_drawn(private, beats):
+    X, y = beats
+    states = []
+    for step in (1, 2):
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            private(discriminator=Dropping).fit(X[::step], y[::step])
+            states.append(torch.get_rng_state())
+    assert torch.equal(*states)
 
 
 def test_a_layer_that_keeps_rows_on_the_first_axis_is_taken(private, beats):
