@@ -96,7 +96,9 @@ class BestByMMD(Callback):
         score, epoch = float(self.best_score_), self.best_epoch_
         tensors = {"noise": self.noise_.cpu()}
         for name, weights in (self.best_weights_ or {}).items():
-            tensors |= {f"best.{name}.{key}": value.cpu() for key, value in weights.items()}
+            tensors |= {
+                f"best.{name}.{key}": value.cpu().contiguous() for key, value in weights.items()
+            }
         return {"score": score, "iter": self.best_iter_, "epoch": epoch}, tensors
 
     def _resume(self, net):
@@ -134,7 +136,8 @@ class BestByMMD(Callback):
         """
         scores, weights = [], []
         for label, X in (self.held_out or {0: None}).items():
-            X_synthetic = net.generate(self.noise_, torch.full((_N_COMPARED,), label))
+            noise = self.noise_.clone()  # which a generator may change
+            X_synthetic = net.generate(noise, torch.full((_N_COMPARED,), label))
             if not np.isfinite(X_synthetic).all():
                 return None
             if X is not None:

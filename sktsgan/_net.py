@@ -2,7 +2,7 @@
 
 import copy
 import json
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 
 import numpy as np
@@ -12,6 +12,8 @@ from skorch.callbacks import PassthroughScoring
 from skorch.history import History
 from skorch.utils import TeeGenerator
 from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.nn.utils.parametrize import is_parametrized
 
 from sktsgan._batches import BalancedBatches
 from sktsgan._devices import is_cpu, is_cuda, send
@@ -112,6 +114,12 @@ class AdversarialNet(NeuralNet):
         state = self.__dict__.copy() if is_cpu(self.device) else super().__getstate__()
         if "rng_" in state:
             state["rng_"] = state["rng_"].get_state().numpy()
+        if "average_" in state and any(map(is_parametrized, self._layers())):
+            # torch pickles no such layers: they are built again, and given their weights
+            tensors = {name: value.numpy() for name, value in self.tensors().items()}
+            state["built_again_"] = tensors, [p.requires_grad for p in self._parameters()]
+            for name in (*self._networks, *self._both_optimizers):
+                del state[name]
         return state
 
     def __setstate__(self, state):
@@ -122,12 +130,25 @@ class AdversarialNet(NeuralNet):
             state["rng_"].set_state(stream)
         if "__cuda_dependent_attributes__" in state:
             super().__setstate__(state)
-            for name in self._networks:
-                for layer in getattr(self, name, nn.Module()).modules():
-                    if isinstance(layer, nn.LSTM):  # a card wants its weights in one piece
-                        layer.flatten_parameters()
+            for layer in self._layers():
+                if isinstance(layer, nn.LSTM):  # a card wants its weights in one piece
+                    layer.flatten_parameters()
         else:
             self.__dict__.update(state)
+        if "built_again_" in state:
+            self._build_again(*vars(self).pop("built_again_"))
+
+    def _build_again(self, tensors, trainable):
+        with seeded(self.seed):
+            self._build_networks()
+        self._place(self.device)
+        self.initialize_optimizer()
+        self._set_trainable(trainable)
+        self.load_tensors({name: torch.from_numpy(value.copy()) for name, value in tensors.items()})
+
+    def _layers(self):
+        networks = (getattr(self, name, nn.Module()) for name in self._networks)
+        return [layer for network in networks for layer in network.modules()]
 
     @property
     def _default_callbacks(self):
@@ -141,6 +162,12 @@ class AdversarialNet(NeuralNet):
     def initialize_module(self):
         """Build both networks and the generator's average."""
         self.rng_ = torch.Generator().manual_seed(self.seed)
+        self._build_networks()
+        self.n_iter_, self.unread_ = 0, []
+        self.stopped_by_ = None
+        return self
+
+    def _build_networks(self):
         with _single_precision():
             self.module_, self.discriminator_ = self.module(), self.discriminator()
         if "module_" not in self.known_to_fit:
@@ -148,9 +175,6 @@ class AdversarialNet(NeuralNet):
         self.average_ = copy.deepcopy(self.module_).requires_grad_(False)
         if "discriminator_" not in self.known_to_fit:
             try_discriminator(self.discriminator_, self.discriminator.keywords)
-        self.n_iter_, self.unread_ = 0, []
-        self.stopped_by_ = None
-        return self
 
     def initialize_criterion(self):
         """Take the loss, a function, as it is; it may be the user's own, so try it."""
@@ -451,6 +475,7 @@ class AdversarialNet(NeuralNet):
                     index, what = key.split(".")
                     states.setdefault(int(index), {})[what] = value
                 _check_moments(optimizer, states)
+                _lay_moments(optimizer, states)
                 groups = optimizer.state_dict()["param_groups"]
                 optimizer.load_state_dict({"state": states, "param_groups": groups})
             self.rng_.set_state(tensors["rng_"])
@@ -469,6 +494,7 @@ class AdversarialNet(NeuralNet):
             "score": getattr(self.best_, "score_", None),
             "seed": self.seed,
             "classes": self.classes_.tolist(),
+            "trainable": [parameter.requires_grad for parameter in self._parameters()],
             "history": json.dumps(list(self.history), default=_as_json),
         }
 
@@ -482,6 +508,7 @@ class AdversarialNet(NeuralNet):
         """
         self.n_iter_, self.stopped_by_ = description["n_iter"], description["stopped_by"]
         self.seed = description["seed"]
+        self._set_trainable(description["trainable"])
         self.history = History(json.loads(description["history"]))
         self.best_.best_iter_, self.best_.score_ = description["best_iter"], description["score"]
 
@@ -513,10 +540,14 @@ class AdversarialNet(NeuralNet):
         del self.history[len(steps) :]
         for epoch, own in zip(self.history, steps, strict=True):
             epoch["batches"] = own
-        for parameter, is_trainable in zip(self._parameters(), trainable, strict=True):
-            parameter.requires_grad_(is_trainable)
+        self._set_trainable(trainable)
         with torch.inference_mode(False):
             self.load_tensors(tensors)
+
+    def _set_trainable(self, trainable):
+        """Freeze layers again that a callback froze."""
+        for parameter, is_trainable in zip(self._parameters(), trainable, strict=True):
+            parameter.requires_grad_(is_trainable)
 
     def _parameters(self):
         return [p for name in self._networks for p in getattr(self, name).parameters()]
@@ -572,10 +603,14 @@ class AdversarialNet(NeuralNet):
         self._reset_lr()
 
     def _reset_lr(self):
-        """Begin with the rate of now; `initial_lr` is what a scheduler that goes on looks for."""
+        """Begin with the rate of now; `initial_lr` is what a scheduler that goes on looks for.
+
+        Some schedulers turn at the moments, too.
+        """
         for name in self._both_optimizers:
             for group in getattr(self, name).param_groups:
                 group["lr"] = group["initial_lr"] = self.lr
+                group["betas"] = self.betas
 
     def check_fits(self, tensors, names):
         """Compare shapes before anything is allocated, since a file may claim any size."""
@@ -608,9 +643,12 @@ class AdversarialNet(NeuralNet):
         """Step on real and synthetic rows, which meet only in the loss."""
 
         def judge(X):
-            scores = self.discriminator_(X, y)
-            penalty = gradient_penalty(scores, X) if penalty_weight else 0
-            return scores, penalty_weight / 2 * penalty
+            if not penalty_weight:
+                return self.discriminator_(X, y), 0
+            # of torch's ways of attention the plain one alone has a second derivative
+            with nullcontext() if twice is side_by_side else sdpa_kernel(SDPBackend.MATH):
+                scores = self.discriminator_(X, y)
+                return scores, penalty_weight / 2 * gradient_penalty(scores, X)
 
         def differentiate(side, slope):
             scores, penalty = side
@@ -664,12 +702,20 @@ class AdversarialNet(NeuralNet):
     def _update_average(self):
         # the average follows closely at first, so that it forgets the untrained generator
         decay = min(self.ema_decay, (1 + self.n_iter_) / (10 + self.n_iter_))
+        pairs = zip(self.average_.parameters(), self.module_.parameters(), strict=True)
         with torch.no_grad():  # each tensor once, whatever layers share it
-            for value, current in zip(_tensors(self.average_), _tensors(self.module_), strict=True):
+            for value, current in pairs:
                 if value.is_floating_point():
                     value.lerp_(current, 1 - decay)
                 else:
                     value.copy_(current)
+        # as they are: a mean of unit vectors, which spectral normalisation has, is none
+        for name, layer in self.module_.named_modules():
+            own = self.average_.get_submodule(name)
+            for key, value in layer.named_buffers(recurse=False):
+                own.register_buffer(
+                    key, value.clone(), key not in layer._non_persistent_buffers_set
+                )
 
     def _augmented(self, X, rng=None):
         """Jitter amplitude and offset, each of a part of the rows, differentiably."""
@@ -691,24 +737,22 @@ def _take(place, buffer, is_there):
     place[:] = buffer.numpy()
 
 
-def _laid_like(parameter, gradient):
-    """Give a gradient the parameter's strides; fused Adam reads both as they lie in memory."""
-    if gradient.stride() == parameter.stride():
-        return gradient
-    return torch.empty_like(parameter).copy_(gradient)
+def _laid_like(parameter, value):
+    """Give a gradient, or a moment, the parameter's strides: fused Adam reads them as they lie."""
+    if value.stride() == parameter.stride():
+        return value
+    return torch.empty_like(parameter).copy_(value)
+
+
+def _lay_moments(optimizer, states):
+    (group,) = optimizer.param_groups
+    for index, state in states.items():
+        for name in state.keys() - {"step"}:
+            state[name] = _laid_like(group["params"][index].detach(), state[name])
 
 
 def _trainable(network):
     return [parameter for parameter in network.parameters() if parameter.requires_grad]
-
-
-def _tensors(network):
-    """List the tensors that make up a network's state, each once."""
-    names = network.state_dict().keys()
-    return [
-        *network.parameters(),
-        *(buffer for name, buffer in network.named_buffers() if name in names),
-    ]
 
 
 @contextmanager

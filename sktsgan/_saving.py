@@ -320,8 +320,9 @@ class SavingMixin:
             weights = _store.part_of(own, "average_").values()
             if "module_" in known and not all(value.isfinite().all() for value in weights):
                 raise ValueError("its weights are not finite")
+            seed = int(description["seed"])  # networks of one's own may draw what no file holds
             try:
-                with fixed_order(), seeded(0):
+                with fixed_order(), seeded(seed):
                     net.initialize()
                 net.load_tensors(own)
             except _store.UNREADABLE as error:

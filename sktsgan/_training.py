@@ -329,7 +329,7 @@ class TrainingMixin(SavingMixin):
             "iterator_train__n_batches": self.steps_per_epoch,
             "is_plain": not (callable(self.loss) or self.callbacks),
             "verbose": int(bool(self.callbacks)),  # theirs is what they print
-            **{name: getattr(self, name) for name in _MAY_CHANGE},
+            **{name: plain(getattr(self, name)) for name in _MAY_CHANGE},
         }
 
     def _choose_generator(self):

@@ -2,6 +2,7 @@
 
 import copy
 import numbers
+from contextlib import suppress
 
 import torch
 from torch import nn
@@ -23,22 +24,21 @@ def try_generator(generator, shape):
     TypeError
         If it does not say how much noise it takes.
     ValueError
-        If what it returns is of another shape.
+        If what it returns is of another shape or type, not finite, or has no gradient.
     """
-    if not isinstance(getattr(generator, "latent_size", None), numbers.Integral):
+    size = getattr(generator, "latent_size", None)
+    if not (isinstance(generator, nn.Module) and isinstance(size, numbers.Integral) and size >= 0):
         raise TypeError(
             "'generator' must build a module with an attribute 'latent_size', a whole number. "
-            f"Got {type(generator).__name__} without one."
+            f"Got {type(generator).__name__} with {size!r}."
         )
-    expected = (2, shape["n_channels"], shape["n_timepoints"])
+    z, y = _random_rows(size), torch.zeros(2, dtype=torch.long)
+    with torch.enable_grad():
+        is_learned = getattr(generator.eval()(z.clone(), y), "requires_grad", True)
     with torch.no_grad():
-        z = torch.zeros(2, generator.latent_size, dtype=torch.float32)
-        X = generator.eval()(z, torch.zeros(2, dtype=torch.long))
-    if X.shape != expected:
-        raise ValueError(
-            f"'generator' must return signals of shape {expected} for two rows of noise. "
-            f"Got {tuple(X.shape)}."
-        )
+        X = generator(z, y)
+    expected = (2, shape["n_channels"], shape["n_timepoints"])
+    _check_output("generator", "signals", X, expected, (torch.float32,), is_learned, generator)
 
 
 def try_discriminator(discriminator, shape):
@@ -56,20 +56,50 @@ def try_discriminator(discriminator, shape):
     TypeError
         If it is no module.
     ValueError
-        If it does not return a score for each row.
+        If it does not return a finite score for each row, by what it has learned.
     """
     if not isinstance(discriminator, nn.Module):
         raise TypeError(f"'discriminator' must build a module. Got {type(discriminator).__name__}.")
-    X = torch.zeros(2, shape["n_channels"], shape["n_timepoints"], dtype=torch.float32)
-    lazy = any(map(is_lazy, discriminator.parameters()))
-    net = discriminator.eval() if lazy else copy.deepcopy(discriminator)
-    with torch.no_grad():
-        scores = net(X, torch.zeros(2, dtype=torch.long))
-    if scores.shape != (2,):
+    X = _random_rows(shape["n_channels"], shape["n_timepoints"])
+    net = discriminator
+    if not any(map(is_lazy, discriminator.parameters())):
+        with suppress(RuntimeError):  # of layers that cannot be copied
+            net = copy.deepcopy(discriminator)
+    with torch.enable_grad():
+        scores = net.eval()(X.requires_grad_(), torch.zeros(2, dtype=torch.long))
+    discriminator.train()
+    is_learned = getattr(scores, "requires_grad", True)
+    types = torch.float32, torch.float64, torch.float16, torch.bfloat16
+    _check_output("discriminator", "scores", scores, (2,), types, is_learned, discriminator)
+    if is_learned and not _depends(scores.sum(), [X]):
         raise ValueError(
-            "'discriminator' must return scores of shape (2,) for two rows. "
-            f"Got {tuple(scores.shape)}."
+            "'discriminator' must score signals. Got scores without a gradient to them."
         )
+
+
+def _random_rows(*shape):
+    rng = torch.Generator().manual_seed(0)
+    return torch.randn(2, *shape, generator=rng, dtype=torch.float32)
+
+
+def _check_output(name, kind, values, shape, types, is_learned, network):
+    """Say what is wrong with what a network makes of two rows."""
+    if not isinstance(values, torch.Tensor):
+        got = type(values).__name__
+    elif values.shape != shape or values.dtype not in types:
+        got = f"{tuple(values.shape)} of {values.dtype}"
+    elif not values.isfinite().all():
+        got = "NaN or infinite values"
+    elif not any(True for _ in network.parameters()):
+        got = "a module without any"
+    elif not is_learned and any(part.requires_grad for part in network.parameters()):
+        got = "values without a gradient to them"
+    else:
+        return
+    raise ValueError(
+        f"'{name}' must return {kind} of shape {shape} and {types[0]} for two rows, finite and "
+        f"with a gradient to its weights. Got {got}."
+    )
 
 
 def try_loss(loss):
