@@ -37,17 +37,21 @@ def check_labels(y, name="y"):
         labels = np.asarray(given, dtype=object)  # numpy made strings of numbers and NaN
     if y.ndim and len(y):
         missing = pd.isna(labels).reshape(len(y), -1).any(axis=1)
-        if y.ndim == 2 and y.shape[1] > 1 and y.dtype.kind in "biuf" and np.isin(y, (0, 1)).all():
-            missing |= ~y.any(axis=1)  # of a table with a column for each class
+        is_table = y.ndim == 2 and y.shape[1] > 1 and y.dtype.kind in "biuf"
+        # with a column for each class
+        is_table = is_table and np.isin(y, (0, 1)).all() and (y.sum(axis=1) < 2).all()
+        if is_table:
+            missing |= ~y.any(axis=1)
         if missing.any():
+            advice = "drop such rows" + (", or give their class a column" if is_table else "")
             raise ValueError(
                 f"'{name}' must have a label for each row. It is missing in row "
-                f"{missing.argmax()}; drop such rows."
+                f"{missing.argmax()}; {advice}."
             )
     if y.ndim > 1 and y.shape[1] > 1 and from_columns(y) is None:
         raise ValueError(
             f"'{name}' must hold one label for each row, or a column of zeros and ones for each "
-            f"class. Got an array of shape {y.shape}."
+            f"class, one of which is one. Got an array of shape {y.shape}."
         )
     if labels.dtype.kind == "O":
         kinds = sorted({type(plain(label)).__name__ for label in labels.ravel()})

@@ -662,10 +662,12 @@ class StaGANSampler(TrainingMixin, DrawingMixin, BaseOverSampler):
         return X_resampled, y_resampled
 
     def _check_X_y(self, X, y, reset=True):  # noqa: N802 (imblearn's)
-        if issparse(X):
+        types = X.dtypes.tolist() if isinstance(X, pd.DataFrame) else []
+        is_table = bool(types) and all(isinstance(own, pd.SparseDtype) for own in types)
+        if issparse(X) or is_table:
             raise TypeError(
                 "X must be dense, as signals have no zeros to save. Got a sparse "
-                f"{type(X).__name__}; call X.toarray()."
+                f"{type(X).__name__}; call X.{'sparse.to_dense' if is_table else 'toarray'}()."
             )
         check_not_ragged(X)
         if np.ndim(X) > 3:

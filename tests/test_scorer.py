@@ -13,16 +13,18 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.linear_model import LogisticRegression
+from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import (
     GridSearchCV,
     HalvingGridSearchCV,
     StratifiedKFold,
+    TunedThresholdClassifierCV,
     cross_val_score,
     cross_validate,
 )
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from sktsgan import MMDScorer
+from sktsgan import MMDScorer, StaGANSampler
 from sktsgan.metrics import maximum_mean_discrepancy
 
 FOLDS = StratifiedKFold(2, shuffle=True, random_state=0)
@@ -225,3 +227,23 @@ def test_n_samples_of_the_scorer(rng):
     MMDScorer(n_samples=7)(Sampler(), X, y)
     MMDScorer()(Sampler(), X, y)
     assert asked == [7, 7, 100, 100]
+
+
+def test_what_draws_without_labels_is_no_sampler(trained, beats):
+    X, y = beats
+    for estimator in (GaussianMixture(2).fit(X), StaGANSampler):
+        with pytest.raises(
+            TypeError, match="'estimator' must be a sampler with a method 'sample' "
+        ):
+            MMDScorer()(estimator, X, y)
+    before = FunctionTransformer().fit(X)
+    before.sample, before.refit = lambda n_samples: X[:n_samples], True
+    pipeline = Pipeline([("scale", before), ("gan", trained)])
+    assert MMDScorer()(pipeline, X, y) == MMDScorer()(trained, X, y)
+
+
+def test_a_classifier_with_a_refit_is_no_search(beats):
+    X, y = beats[0][:200], np.where(np.arange(200) % 2, "N", "V")
+    tuned = TunedThresholdClassifierCV(LogisticRegression(), cv=2).fit(X, y)
+    with pytest.raises(TypeError, match="Got TunedThresholdClassifierCV"):
+        MMDScorer()(tuned, X, y)

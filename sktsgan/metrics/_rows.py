@@ -1,5 +1,7 @@
 """Checks of rows, labels and samplers that every metric makes."""
 
+from inspect import signature
+
 import numpy as np
 import pandas as pd
 import torch
@@ -14,6 +16,8 @@ from sktsgan._signals import check_axes, check_not_ragged
 
 # Of more the sum of squares may be infinite, and of less squares may vanish.
 _LARGEST, _SMALLEST = 1e150, 1e-150
+# What searches have, and other estimators with a 'refit' have not.
+_OF_SEARCHES = "param_grid", "param_distributions", "search_spaces"
 
 
 def check_pair(X_real, X_synthetic, *, min_rows=1, names=("X_real", "X_synthetic")):
@@ -319,16 +323,25 @@ def find_sampler(estimator, X=None, name="sampler"):
     found = _search(estimator, X)
     if found is None:
         raise TypeError(
-            f"'{name}' must be a sampler with a method 'sample', or a Pipeline or a search with "
-            f"one. Got {type(estimator).__name__}."
+            f"'{name}' must be a sampler with a method 'sample' that takes labels, or a Pipeline "
+            f"or a search with one. Got {type(estimator).__name__}."
         )
     return found
 
 
+def _draws_by_label(estimator):
+    """Say whether it has a ``sample`` that takes labels, as that of a mixture model does not."""
+    if isinstance(estimator, type) or not hasattr(estimator, "sample"):
+        return False
+    parameters = signature(estimator.sample).parameters.values()
+    return any(part.name == "y" or part.kind is part.VAR_KEYWORD for part in parameters)
+
+
 def _search(estimator, X):
-    if hasattr(estimator, "sample"):
+    if _draws_by_label(estimator):
         return estimator, X
-    if hasattr(estimator, "refit") and not hasattr(estimator, "best_estimator_"):
+    is_search = any(hasattr(estimator, name) for name in _OF_SEARCHES)
+    if is_search and not hasattr(estimator, "best_estimator_"):
         raise NotFittedError(
             f"A {type(estimator).__name__} has a sampler once it is fitted, with 'refit'. This one "
             "is not."

@@ -16,7 +16,10 @@ class MMDScorer(BaseEstimator):
     as many rows are drawn from the sampler as it has (`n_samples`), and the score is minus the
     mean of their :func:`~sktsgan.metrics.maximum_mean_discrepancy` to the rows in `X`. 0 is the
     best score to expect, -2 the worst possible. As rows are drawn by ``sample``, parameters that
-    matter in ``fit_resample`` alone, such as `selection` and `variation`, change nothing.
+    matter in ``fit_resample`` alone, such as `selection` and `variation`, change nothing. Rows of
+    a class that had fewer than 20 in training are made between these, which scores near 0,
+    whatever the parameters: compare only fits in which the same classes have 20, and let a halving
+    search turn at `max_epochs`, not at the number of rows.
 
     It takes a bare sampler or a fitted :class:`imblearn.pipeline.Pipeline`, in which the
     sampler is found and `X` first goes through the transformers before it, or a fitted search
