@@ -139,12 +139,14 @@ class AdversarialNet(NeuralNet):
             self._build_again(*vars(self).pop("built_again_"))
 
     def _build_again(self, tensors, trainable):
-        with seeded(self.seed):
-            self._build_networks()
-        self._place(self.device)
-        self.initialize_optimizer()
-        self._set_trainable(trainable)
-        self.load_tensors({name: torch.from_numpy(value.copy()) for name, value in tensors.items()})
+        tensors = {name: torch.from_numpy(value.copy()) for name, value in tensors.items()}
+        with fixed_order(), torch.inference_mode(False):
+            with seeded(self.seed):
+                self._build_networks()
+            self._place(self.device)
+            self.initialize_optimizer()
+            self._set_trainable(trainable)
+            self.load_tensors(tensors)
 
     def _layers(self):
         networks = (getattr(self, name, nn.Module()) for name in self._networks)
