@@ -2,6 +2,7 @@
 
 import copy
 import json
+import threading
 from contextlib import contextmanager, nullcontext
 from functools import partial
 
@@ -10,7 +11,7 @@ import torch
 from skorch import NeuralNet
 from skorch.callbacks import PassthroughScoring
 from skorch.history import History
-from skorch.utils import TeeGenerator
+from skorch.utils import TeeGenerator, get_map_location
 from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.utils.parametrize import is_parametrized
@@ -111,11 +112,12 @@ class AdversarialNet(NeuralNet):
 
         The same net gives the same pickle, of which Dask makes a name: a generator does not.
         """
-        state = self.__dict__.copy() if is_cpu(self.device) else super().__getstate__()
+        is_built_again = any(map(is_parametrized, self._layers()))  # torch pickles no such layers
+        as_it_is = is_built_again or is_cpu(self.device)
+        state = self.__dict__.copy() if as_it_is else super().__getstate__()
         if "rng_" in state:
             state["rng_"] = state["rng_"].get_state().numpy()
-        if "average_" in state and any(map(is_parametrized, self._layers())):
-            # torch pickles no such layers: they are built again, and given their weights
+        if is_built_again:
             tensors = {name: value.numpy() for name, value in self.tensors().items()}
             state["built_again_"] = tensors, [p.requires_grad for p in self._parameters()]
             for name in (*self._networks, *self._both_optimizers):
@@ -137,13 +139,20 @@ class AdversarialNet(NeuralNet):
             self.__dict__.update(state)
         if "built_again_" in state:
             self._build_again(*vars(self).pop("built_again_"))
+        self._be_quiet()
+
+    def _be_quiet(self):
+        """Keep optimizers on a card from warning where a step is not recorded."""
+        for name in self._both_optimizers:
+            if hasattr(self, name):
+                getattr(self, name)._warned_capturable_if_run_uncaptured = True
 
     def _build_again(self, tensors, trainable):
         tensors = {name: torch.from_numpy(value.copy()) for name, value in tensors.items()}
         with fixed_order(), torch.inference_mode(False):
             with seeded(self.seed):
                 self._build_networks()
-            self._place(self.device)
+            self._place(self._check_device(self.device, get_map_location(self.device)))
             self.initialize_optimizer()
             self._set_trainable(trainable)
             self.load_tensors(tensors)
@@ -190,8 +199,7 @@ class AdversarialNet(NeuralNet):
         options["capturable"] = self._is_cuda  # as a recorded step asks
         self.optimizer_ = self.optimizer(self.module_.parameters(), **options)
         self.discriminator_optimizer_ = self.optimizer(self.discriminator_.parameters(), **options)
-        for name in self._both_optimizers:  # which warn where a step is not recorded
-            getattr(self, name)._warned_capturable_if_run_uncaptured = True
+        self._be_quiet()
         return self
 
     def train(self, dataset, saved=None):
@@ -239,7 +247,9 @@ class AdversarialNet(NeuralNet):
     def _can_be_recorded(self):
         """Whether each step does the same, and nothing on the CPU that has to be seen."""
         known = all(self._twice(own) is side_by_side for own in (self.module_, self.discriminator_))
-        return self._is_cuda and known and self.is_plain and self.processes.n == 1
+        # a process records one step at a time
+        is_main = threading.current_thread() is threading.main_thread()
+        return self._is_cuda and known and self.is_plain and is_main and self.processes.n == 1
 
     def follow_first(self):
         """Take the first process's weights, and what else its networks have."""
@@ -269,11 +279,15 @@ class AdversarialNet(NeuralNet):
             Passed to it.
         """
         self.unread_ = []
-        for batch in iterator or ():
-            self.notify("on_batch_begin", batch=batch, training=training)
-            step = step_fn(batch, **fit_params)
-            self.history.record_batch(f"{prefix}_batch_size", len(batch[0]))
-            self.notify("on_batch_end", batch=batch, training=training, **step)
+        try:
+            for batch in iterator or ():
+                self.notify("on_batch_begin", batch=batch, training=training)
+                step = step_fn(batch, **fit_params)
+                self.history.record_batch(f"{prefix}_batch_size", len(batch[0]))
+                self.notify("on_batch_end", batch=batch, training=training, **step)
+        except KeyboardInterrupt:  # it may have run away before
+            self._read_losses()
+            raise
         self._read_losses()
 
     def train_step(self, batch, **fit_params):
@@ -285,7 +299,7 @@ class AdversarialNet(NeuralNet):
         self._update_average()
         self.n_iter_ += 1
         self.processes.average([losses])
-        self.unread_.append(losses)
+        self.unread_.append((self.history[-1]["batches"][-1], losses))
         return {"loss": losses[1], "y_pred": None}
 
     def _update_both(self, batch):
@@ -315,11 +329,10 @@ class AdversarialNet(NeuralNet):
         """Write the last steps' losses down; stop where they show that training has run away."""
         if not self.unread_:
             return
-        losses = torch.stack(self.unread_)
-        rows = self.history[-1]["batches"][-len(losses) :]
+        rows, losses = zip(*self.unread_, strict=True)
+        self.unread_, losses = [], torch.stack(losses)
         for row, values in zip(rows, losses.tolist(), strict=True):
             row.update(zip(self._losses, values, strict=True))
-        self.unread_ = []
         if not (losses.abs() < _EXPLODED).all():  # NaN is caught too
             self.stop("diverged")
 
@@ -647,8 +660,7 @@ class AdversarialNet(NeuralNet):
         def judge(X):
             if not penalty_weight:
                 return self.discriminator_(X, y), 0
-            # of torch's ways of attention the plain one alone has a second derivative
-            with nullcontext() if twice is side_by_side else sdpa_kernel(SDPBackend.MATH):
+            with nullcontext() if twice is side_by_side else _twice_differentiable():
                 scores = self.discriminator_(X, y)
                 return scores, penalty_weight / 2 * gradient_penalty(scores, X)
 
@@ -755,6 +767,13 @@ def _lay_moments(optimizer, states):
 
 def _trainable(network):
     return [parameter for parameter in network.parameters() if parameter.requires_grad]
+
+
+@contextmanager
+def _twice_differentiable():
+    """Take the plain ways of attention and, on a card, of recurrent layers."""
+    with sdpa_kernel(SDPBackend.MATH), torch.backends.cudnn.flags(enabled=False):
+        yield
 
 
 @contextmanager

@@ -83,7 +83,8 @@ class RecordedSteps:
         graph, batch, noted = torch.cuda.CUDAGraph(), (X.clone(), y.clone()), self._noted
         self._places = iter([place for place, _ in noted])
         try:
-            with torch.cuda.graph(graph):
+            stream = torch.cuda.Stream(X.device)  # torch's own may be another card's
+            with torch.cuda.device(X.device), torch.cuda.graph(graph, stream=stream):
                 result = self.step(*batch, kind)
         finally:
             self._places = None

@@ -218,8 +218,8 @@ def seeded(seed):
     None
         Nothing.
     """
-    # this process's card alone, where there are more
-    devices = [torch.cuda.current_device()] if torch.cuda.is_available() else []
+    # of cards that nobody uses nothing is asked, which would begin to use them
+    devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else []
     with _lock, torch.random.fork_rng(devices):
-        torch.manual_seed(seed)
+        (torch.manual_seed if devices else torch.default_generator.manual_seed)(seed)
         yield

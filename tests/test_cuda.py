@@ -9,6 +9,7 @@ from skorch.callbacks import Callback
 
 from sktsgan import StaGANSampler, _net
 from sktsgan.metrics import maximum_mean_discrepancy
+from tests.test_own_networks import Attending, Recurrent
 
 pytestmark = [
     pytest.mark.cuda,
@@ -38,6 +39,18 @@ def test_auto_takes_the_card(quick, beats):
 def test_the_same_seed_gives_the_same_rows(on_card, beats):
     draws = [on_card.sample(y=beats[1], random_state=1)[0] for _ in range(2)]
     np.testing.assert_array_equal(*draws)
+
+
+@pytest.mark.parametrize("discriminator", [Attending, Recurrent])
+def test_there_is_a_penalty(quick, beats, discriminator):
+    quick(device="cuda", discriminator=discriminator).fit(*beats)
+
+
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="no second CUDA card")
+def test_another_card_learns_too(beats):
+    sampler = StaGANSampler(device="cuda:1", max_epochs=1, random_state=0).fit(*beats)
+    losses = sampler.history_[-1, "batches", :, "generator_loss"]
+    assert len(set(losses)) == len(losses)
 
 
 def test_a_step_waits_for_nothing(on_card):

@@ -4,6 +4,8 @@ import copy
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import ClassVar
@@ -18,7 +20,8 @@ from torch.utils import backend_registration
 from sktsgan import StaGANSampler, _batches, _net
 from sktsgan._callbacks import BestByMMD
 from sktsgan._net import AdversarialNet
-from sktsgan._threads import fixed_order
+from sktsgan._recording import RecordedSteps
+from sktsgan._threads import fixed_order, seeded
 from sktsgan.losses import relativistic, wasserstein
 from sktsgan.metrics import maximum_mean_discrepancy
 from sktsgan.networks import ConvDiscriminator, LSTMGenerator
@@ -352,6 +355,57 @@ def test_a_card_learns_the_same(quick, beats, monkeypatch, request, max_on_card)
 def test_a_card_notices_divergence(quick, beats):
     with pytest.raises(RuntimeError, match="diverged at iteration [24],"):
         quick(lr=1e20, steps_per_epoch=9).fit(*beats)
+
+
+class Interrupts(Callback):
+    def on_batch_begin(self, net, **kwargs):
+        if net.n_iter_ == 13:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.usefixtures("as_on_a_card")
+def test_an_interrupted_card_has_read_all_losses(quick, beats):
+    with pytest.warns(UserWarning, match="Training was interrupted after 13 iterations"):
+        sampler = quick(steps_per_epoch=10, callbacks=[Interrupts()]).fit(*beats)
+    assert not sampler.net_.unread_
+    *steps, begun = sampler.history_[-1]["batches"]
+    assert len(steps) == 3
+    assert all("generator_loss" in step for step in steps)
+    assert not begun
+
+
+def test_a_step_is_recorded_on_the_card_of_its_rows(monkeypatch):
+    asked, cuda = [], torch.cuda
+    monkeypatch.setattr(cuda, "CUDAGraph", lambda: None)
+    monkeypatch.setattr(cuda, "Stream", lambda device: f"stream of {device}")
+    for name in ("device", "graph"):
+        monkeypatch.setattr(
+            cuda,
+            name,
+            lambda *args, **options: nullcontext(asked.append((*args, *options.values()))),
+        )
+    recorder = RecordedSteps(lambda X, y, kind: X.sum(), "cpu")
+    for _ in range(3):
+        recorder(torch.ones(3), torch.ones(3), "a kind")
+    assert asked == [(torch.device("cpu"),), (None, "stream of cpu")]
+
+
+def test_threads_record_no_steps(quick, beats, monkeypatch):
+    net = quick().fit(*beats).net_
+    monkeypatch.setattr(_net, "is_cuda", lambda device: True)
+    assert net._can_be_recorded
+    with ThreadPoolExecutor(1) as pool:
+        assert not pool.submit(lambda: net._can_be_recorded).result()
+
+
+def test_no_card_is_begun_with_for_a_seed(monkeypatch):
+    for name in ("current_device", "manual_seed_all", "_lazy_init"):
+        monkeypatch.setattr(torch.cuda, name, lambda *args: pytest.fail("asks a card"))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    before = torch.get_rng_state()
+    with seeded(7):
+        assert torch.initial_seed() == 7
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 @pytest.mark.skipif(

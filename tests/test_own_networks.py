@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn.utils import parametrizations
 from torch.optim.lr_scheduler import OneCycleLR
 
-from sktsgan import StaGANSampler
+from sktsgan import StaGANSampler, _net
 
 
 class Generator(nn.Module):
@@ -102,6 +102,15 @@ class Attending(Discriminator):
         return self.last(self.attend(parts, parts, parts, need_weights=False)[0].mean(1)).squeeze(1)
 
 
+class Recurrent(Discriminator):
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.recur = nn.LSTM(8, 8, batch_first=True)
+
+    def forward(self, X, y):
+        return self.last(self.recur(X[:, 0].unfold(1, 8, 8))[0].mean(1)).squeeze(1)
+
+
 class WeightNorm(Discriminator):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
@@ -142,9 +151,13 @@ def test_vectors_of_spectral_norm_are_not_averaged(quick, beats):
     assert torch.linalg.matrix_norm(average.first.weight, 2) == pytest.approx(1, abs=0.1)
 
 
-def test_layers_that_torch_does_not_pickle(quick, beats, tmp_path):
+def test_layers_that_torch_does_not_pickle(quick, beats, tmp_path, monkeypatch):
     sampler = quick(generator=Spectral).fit(*beats)
+    with monkeypatch.context() as patch:
+        patch.setattr(_net, "is_cpu", lambda device: False)
+        of_a_card = pickle.dumps(sampler)
     others = [
+        pickle.loads(of_a_card),
         pickle.loads(pickle.dumps(sampler)),
         copy.deepcopy(sampler),
         saved(sampler, tmp_path / "file", generator=Spectral),
@@ -207,10 +220,12 @@ def test_noise_that_is_changed_in_place(quick, beats):
     assert ours.history_[-1]["valid_mmd"] == expected.history_[-1]["valid_mmd"]
 
 
-def test_attention_has_a_penalty(quick, beats):
-    before = torch.backends.cuda.flash_sdp_enabled()
-    quick(discriminator=Attending).fit(*beats)
-    assert torch.backends.cuda.flash_sdp_enabled() == before
+@pytest.mark.parametrize("discriminator", [Attending, Recurrent])
+def test_there_is_a_penalty(quick, beats, discriminator):
+    ways = torch.backends.cuda.flash_sdp_enabled, lambda: torch.backends.cudnn.enabled
+    before = [way() for way in ways]
+    quick(discriminator=discriminator).fit(*beats)
+    assert [way() for way in ways] == before
 
 
 @pytest.mark.filterwarnings("ignore:.*weight_norm.* is deprecated:FutureWarning")

@@ -36,7 +36,7 @@ def main():
         batch = torch.empty(64, 1, 128, device=CARD), torch.zeros(64, dtype=torch.long, device=CARD)
         for _ in range(2):
             net.train_step(batch)
-        assert [losses.device.type for losses in net.unread_] == [CARD, CARD]
+        assert [losses.device.type for _, losses in net.unread_] == [CARD, CARD]
         with pytest.raises(DataDependentOutputException):  # so it would have been before
             net._read_losses()
 
