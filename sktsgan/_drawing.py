@@ -64,9 +64,11 @@ class DrawingMixin:
         self, index, n_interpolated, n_generated, judge, variation, detail, preparation, rng
     ):
         """Make rows of a class: interpolated ones, then generated ones."""
+        if not n_interpolated + n_generated:
+            return []
         places = np.flatnonzero(judge.y == index)
         own = judge.X[places]
-        aligned = judge.alignment.nearest(own)
+        aligned = judge.alignment.nearest(own) if n_interpolated else ()
         nearest = NearestNeighbors(n_neighbors=1).fit(own) if preparation.padded else None
         limit = min(self.variation, _MOST_OF_SCALED) if preparation.scaled else self.variation
 
@@ -134,9 +136,9 @@ class DrawingMixin:
         finish, dtype = (self._finished, self._dtype) if as_given else (None, np.float32)
         shape = self._row_shape if as_given else self._signal_shape
         signals = np.empty((len(labels), *self._signal_shape), dtype=dtype)
-        for index, X in self._few_rows.items():
+        for index in sorted(self._few_rows.keys() & np.unique(labels).tolist()):
             rows = np.flatnonzero(labels == index)
-            X = X.reshape(len(X), -1)
+            X = self._few_rows[index].reshape(len(self._few_rows[index]), -1)
             alignment = self._alignment()
             between = interpolate_rows(X, len(rows), rng, alignment, *alignment.nearest(X))
             drawn = jittered(between, rng).reshape(-1, *self._signal_shape)

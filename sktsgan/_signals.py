@@ -348,6 +348,12 @@ class SignalScaler:
         ValueError
             If one is too large for float32.
         """
+        scaled = np.empty(signals.shape, dtype=np.float32)
+        for start, part in in_parts(signals):
+            scaled[start : start + len(part)] = self._scaled_part(part)
+        return scaled
+
+    def _scaled_part(self, signals):
         is_bounded = np.isfinite(self.reach)
         if is_bounded:  # before they are float32, in which none may be too large: no row shows
             reach = self.reach * self.scale

@@ -19,6 +19,7 @@ from sktsgan._selection import (
     nearest_within,
     select_rows,
 )
+from sktsgan.datasets import make_heartbeats
 
 ALIGNMENT = Alignment(0.05)
 
@@ -609,3 +610,13 @@ def test_a_row_at_the_copy_distance_is_a_copy():
 
     _, *numbers = select_rows(draw, judge, 5, 0.25, None, None)
     assert numbers == [0, 5]
+
+
+def test_only_classes_that_are_wanted_are_searched(quick, monkeypatch):
+    X, y = make_heartbeats(90, classes="NSVF", weights=[60, 10, 10, 10], random_state=0)
+    with pytest.warns(UserWarning, match="fewer than the 20"):
+        sampler = quick().fit(X, y)
+    searched, nearest = [], Alignment.nearest
+    monkeypatch.setattr(Alignment, "nearest", lambda *args: searched.append(1) or nearest(*args))
+    sampler.sample(y=["N", "S", "S"])
+    assert len(searched) == 1

@@ -1,5 +1,6 @@
 """Cutting a recording into beats."""
 
+import math
 from fractions import Fraction
 
 import numpy as np
@@ -72,20 +73,22 @@ def segment_beats(signal, peaks, *, fs, target_fs=None, window=(0.3, 0.41)):
             f"'target_fs' must be at least a 20,000th of 'fs'. Got {target_fs:g} Hz of {fs:g} Hz; "
             "resample in steps."
         )
-    if ratio != 1:
-        signal = _resample(signal, ratio)
     # the ratio that was taken: over an hour the least difference would be many beats
     centers = np.rint(peaks * float(ratio)).astype(int)
-    kept = np.flatnonzero((centers >= before) & (centers + after <= signal.shape[-1]))
+    n_samples = math.ceil(signal.shape[-1] * ratio)
+    kept = np.flatnonzero((centers >= before) & (centers + after <= n_samples))
     places = centers[kept][:, None] + np.arange(-before, after)
-    beats = signal[..., places]
-    if np.abs(beats).max(initial=0) > np.finfo(np.float32).max:
-        raise ValueError(
-            "'signal' must hold numbers of float32, below 3.4e38. Got larger ones; give it in "
-            "another unit."
-        )
-    beats = beats.astype(np.float32)
-    return (beats if signal.ndim == 1 else np.moveaxis(beats, 0, 1).copy()), kept
+    leads = np.atleast_2d(signal)
+    beats = np.empty((len(kept), len(leads), before + after), dtype=np.float32)
+    for i, lead in enumerate(leads):  # a day of twelve would take much memory at once
+        cut = (lead if ratio == 1 else _resample(lead, ratio))[places]
+        if np.abs(cut).max(initial=0) > np.finfo(np.float32).max:
+            raise ValueError(
+                "'signal' must hold numbers of float32, below 3.4e38. Got larger ones; give it in "
+                "another unit."
+            )
+        beats[:, i] = cut
+    return (beats[:, 0] if signal.ndim == 1 else beats), kept
 
 
 def _resample(signal, ratio):
