@@ -136,9 +136,11 @@ class DrawingMixin:
         finish, dtype = (self._finished, self._dtype) if as_given else (None, np.float32)
         shape = self._row_shape if as_given else self._signal_shape
         signals = np.empty((len(labels), *self._signal_shape), dtype=dtype)
-        for index in sorted(self._few_rows.keys() & np.unique(labels).tolist()):
+        for index, X in self._few_rows.items():
             rows = np.flatnonzero(labels == index)
-            X = self._few_rows[index].reshape(len(self._few_rows[index]), -1)
+            if not len(rows):  # a search for nothing
+                continue
+            X = X.reshape(len(X), -1)
             alignment = self._alignment()
             between = interpolate_rows(X, len(rows), rng, alignment, *alignment.nearest(X))
             drawn = jittered(between, rng).reshape(-1, *self._signal_shape)

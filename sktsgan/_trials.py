@@ -35,7 +35,7 @@ def try_generator(generator, shape):
     z, y = _random_rows(size), torch.zeros(2, dtype=torch.long)
     with torch.enable_grad():
         is_learned = getattr(generator.eval()(z.clone(), y), "requires_grad", True)
-    with torch.no_grad():
+    with torch.no_grad():  # last, as what a layer keeps of a graph cannot be copied
         X = generator(z, y)
     expected = (2, shape["n_channels"], shape["n_timepoints"])
     _check_output("generator", "signals", X, expected, (torch.float32,), is_learned, generator)

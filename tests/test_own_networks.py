@@ -7,12 +7,13 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-from skorch.callbacks import Callback, Freezer, LRScheduler
+from skorch.callbacks import Freezer, LRScheduler
 from torch import nn
 from torch.nn.utils import parametrizations
 from torch.optim.lr_scheduler import OneCycleLR
 
 from sktsgan import StaGANSampler, _net
+from tests.test_checkpoint import BreakError, breaking
 
 
 class Generator(nn.Module):
@@ -117,19 +118,6 @@ class WeightNorm(Discriminator):
         self.first = nn.utils.weight_norm(self.first)
 
 
-class BreakError(Exception):
-    """Something goes wrong."""
-
-
-class Breaks(Callback):
-    def __init__(self, epoch):
-        self.epoch = epoch
-
-    def on_epoch_begin(self, net, **kwargs):
-        if len(net.history) > self.epoch:
-            raise BreakError
-
-
 def rows(sampler):
     return sampler.sample(20, random_state=0)[0]
 
@@ -176,7 +164,7 @@ def test_layers_that_torch_does_not_pickle(quick, beats, tmp_path, monkeypatch):
 def test_a_file_and_a_failure_change_nothing(quick, beats, tmp_path, generator):
     sampler = quick(generator=generator, steps_per_epoch=20).fit(*beats)
     loaded = saved(sampler, tmp_path / "file", generator=generator)
-    failed = copy.deepcopy(sampler).set_params(warm_start=True, callbacks=[Breaks(0)])
+    failed = copy.deepcopy(sampler).set_params(warm_start=True, callbacks=[breaking(0)])
     with pytest.raises(BreakError):
         failed.fit(*beats)
     failed.set_params(callbacks=None)
@@ -191,7 +179,7 @@ def test_a_break_changes_nothing(quick, beats, tmp_path, generator):
     build = partial(quick, generator=generator, max_epochs=3)
     expected = rows(build().fit(*beats))
     with pytest.raises(BreakError):
-        build(checkpoint=tmp_path, callbacks=[Breaks(1)]).fit(*beats)
+        build(checkpoint=tmp_path, callbacks=[breaking(1)]).fit(*beats)
     np.testing.assert_array_equal(rows(build(checkpoint=tmp_path).fit(*beats)), expected)
 
 
@@ -200,7 +188,7 @@ def test_frozen_layers_stay_frozen(quick, beats, tmp_path):
     freezer = Freezer("first*")
     expected = build(callbacks=[freezer]).fit(*beats)
     with pytest.raises(BreakError):
-        build(callbacks=[freezer, Breaks(2)], checkpoint=tmp_path).fit(*beats)
+        build(callbacks=[freezer, breaking(2)], checkpoint=tmp_path).fit(*beats)
     resumed = build(callbacks=[freezer], checkpoint=tmp_path).fit(*beats)
     np.testing.assert_array_equal(rows(resumed), rows(expected))
     loaded = saved(expected, tmp_path / "file", generator=Generator)
@@ -249,22 +237,14 @@ def test_small_numbers_of_numpy(quick, beats):
     np.testing.assert_array_equal(*(rows(build(**own).fit(*beats)) for own in (numbers, small)))
 
 
-class Wrong(Generator):
-    def __init__(self, *args, change, **kwargs):
-        super().__init__(*args, **kwargs)
-        self.change = change
+def changed(network, change):
+    """Build a network that returns something else."""
 
-    def forward(self, z, y):
-        return self.change(super().forward(z, y))
+    class Changed(network):
+        def forward(self, *args):
+            return change(super().forward(*args))
 
-
-class WrongDiscriminator(Discriminator):
-    def __init__(self, *args, change, **kwargs):
-        super().__init__(*args, **kwargs)
-        self.change = change
-
-    def forward(self, X, y):
-        return self.change(super().forward(X, y))
+    return Changed
 
 
 class Deaf(Discriminator):
@@ -297,15 +277,15 @@ def test_what_networks_return(quick, beats, got):
     with pytest.raises(
         ValueError, match=f"'generator' must return signals of shape .* Got .*{got}"
     ):
-        quick(generator=partial(Wrong, change=WRONG[got])).fit(*beats)
+        quick(generator=changed(Generator, WRONG[got])).fit(*beats)
     with pytest.raises(ValueError, match=f"'discriminator' must return scores .* Got .*{got}"):
-        quick(discriminator=partial(WrongDiscriminator, change=WRONG[got])).fit(*beats)
+        quick(discriminator=changed(Discriminator, WRONG[got])).fit(*beats)
 
 
 def test_networks_from_which_nothing_is_learned(quick, beats):
     for change in (torch.Tensor.double, torch.Tensor.bfloat16):
         with pytest.raises(ValueError, match="and torch.float32 for two rows.* Got .* of torch."):
-            quick(generator=partial(Wrong, change=change)).fit(*beats)
+            quick(generator=changed(Generator, change)).fit(*beats)
     with pytest.raises(ValueError, match="Got a module without any"):
         quick(generator=Weightless).fit(*beats)
     with pytest.raises(ValueError, match="'discriminator' must score signals. Got scores without"):

@@ -254,7 +254,6 @@ def test_a_file_is_whole_or_as_it_was(fitted, path, monkeypatch):
     assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
-@pytest.mark.skipif(os.name == "nt", reason="no modes, and links only for some")
 @pytest.mark.parametrize("name", [255 * "n", 63 * "\N{SMILING FACE WITH OPEN MOUTH}"])
 def test_a_name_may_be_as_long_as_the_system_lets_it(fitted, tmp_path, name):
     fitted.save(tmp_path / name)
@@ -262,6 +261,7 @@ def test_a_name_may_be_as_long_as_the_system_lets_it(fitted, tmp_path, name):
     assert [file.name for file in tmp_path.iterdir()] == [name]
 
 
+@pytest.mark.skipif(os.name == "nt", reason="no modes, and links only for some")
 def test_a_file_has_the_mode_of_others_and_a_link_stays_one(fitted, tmp_path, monkeypatch):
     (tmp_path / "other").touch()
     fitted.save(tmp_path / "new")
