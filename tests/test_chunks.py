@@ -162,7 +162,9 @@ def test_chunks_of_larger_numbers_than_they_say(beats, quick):
     wider = da.from_array(X, chunks=(70, 64)).map_blocks(
         lambda part: part.astype(np.int64) + 2**33, dtype=np.int32
     )
-    with pytest.raises(ValueError, match=r"\(520, 64\) of int32. Got \(520, 64\) of int64 from row 0"):
+    with pytest.raises(
+        ValueError, match=r"\(520, 64\) of int32. Got \(520, 64\) of int64 from row 0"
+    ):
         quick().fit_resample(wider, beats[1])
     masked = da.ma.masked_equal(da.from_array(X, chunks=(70, 64)), X[3, 3])
     with pytest.raises(ValueError, match="X must be finite. Got masked values from row 0 on"):
