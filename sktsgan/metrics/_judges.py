@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
+from scipy.spatial.distance import cdist
 from sklearn.base import clone
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import check_scoring, pairwise_distances_chunked, roc_auc_score
@@ -19,6 +20,8 @@ from sktsgan.metrics._rows import check_arrays, check_common_class, check_groups
 
 # Of the size of a row: distances below are too inexact where products were subtracted.
 _LEAST_FOUND = 1e-5
+# Of the squared sizes of two rows: what products may change of their squared distance.
+_ROUNDING = 1e-11
 # Rows of all thinned sets, of which the mean says how distances grow, and how many sets these are.
 _N_THINNED, _N_THINNINGS = 2000, (2, 20)
 # Columns of which medians are taken at once.
@@ -93,14 +96,23 @@ def density_coverage(X_real, X_synthetic, *, n_neighbors=5):
         )
     X_real, X_synthetic = in_unit(X_real, X_synthetic)
     # the first is the row itself; a row on the edge of a ball, as a copy may be, lies in it
-    radii = nearest_rows(X_real, X_real, n_neighbors + 1)[0][:, -1] * (1 + 1e-6)
+    edges = (nearest_rows(X_real, X_real, n_neighbors + 1)[0][:, -1] * (1 + 1e-6)) ** 2
+    center = _medians(X_real)
+    real, synthetic = X_real - center, X_synthetic - center
+    rounding = _ROUNDING * ((real**2).sum(axis=1) + (synthetic**2).sum(axis=1).max())
 
     def _count(distances, start):
-        inside = distances <= radii[start : start + len(distances), None] ** 2
-        return inside.sum(axis=1)
+        rows = np.arange(start, start + len(distances))
+        limits = edges[rows] - rounding[rows], edges[rows] + rounding[rows]
+        counts, most = ((distances <= limit[:, None]).sum(axis=1) for limit in limits)
+        unsure = np.flatnonzero(counts < most)
+        if len(unsure):
+            exact = cdist(X_real[rows[unsure]], X_synthetic, "sqeuclidean")  # by subtraction
+            counts[unsure] = (exact <= edges[rows[unsure], None]).sum(axis=1)
+        return counts
 
-    chunks = pairwise_distances_chunked(  # by subtraction
-        X_real, X_synthetic, metric="sqeuclidean", reduce_func=_count
+    chunks = pairwise_distances_chunked(  # by products, which are fast
+        real, synthetic, metric="euclidean", squared=True, reduce_func=_count
     )
     counts = np.concatenate(list(chunks))
     density = counts.sum() / (n_neighbors * len(X_synthetic))
@@ -511,9 +523,7 @@ def nearest_rows(X, queries, n_neighbors=1):
     places : ndarray of int of shape (n_queries, n_neighbors)
         Of which rows.
     """
-    # a few columns at a time, of which it takes copies
-    parts = np.split(X, range(_N_COLUMNS, X.shape[1], _N_COLUMNS), axis=1)
-    center = np.concatenate([np.median(part, axis=0) for part in parts])
+    center = _medians(X)
     index = NearestNeighbors(n_neighbors=n_neighbors, algorithm="brute").fit(X - center)
     centred = queries - center
     places = index.kneighbors(centred, return_distance=False)
@@ -526,6 +536,12 @@ def nearest_rows(X, queries, n_neighbors=1):
         distances[again], places[again] = index.kneighbors(queries[again])
     order = np.argsort(distances, axis=1, kind="stable")
     return tuple(np.take_along_axis(part, order, axis=1) for part in (distances, places))
+
+
+def _medians(X):
+    # a few columns at a time, of which it takes copies
+    parts = np.split(X, range(_N_COLUMNS, X.shape[1], _N_COLUMNS), axis=1)
+    return np.concatenate([np.median(part, axis=0) for part in parts])
 
 
 def _forest(rng):
