@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -219,27 +220,43 @@ def test_shares_are_told_apart(tmp_path):
     assert (tmp_path / "shares.png").stat().st_size > 10_000
 
 
-@pytest.mark.parametrize("seed", [0, 5])
-def test_a_report_of_few_cells(tmp_path, monkeypatch, seed):
+@pytest.mark.parametrize(
+    ("task", "seed", "name", "written"),
+    [
+        ("scarce", 0, rivals.STAGAN, "scarce"),
+        ("scarce", 5, rivals.STAGAN, "scarce-confirmed"),
+        ("scarce", 0, "none", "scarce"),
+        ("sines", 0, rivals.STAGAN, "overview-simulated"),
+        ("few, 20", 0, "none", "overview-few"),
+    ],
+)
+def test_a_report_of_few_cells(tmp_path, monkeypatch, task, seed, name, written):
     rows = [
         {
-            "task": "scarce",
+            "task": task,
             "seed": seed,
             "sampler": name,
             "classifier": classifier,
             "by record": np.nan,
         }
-        | {"failed": np.nan, "seconds": 1.0, "peak MB": 1.0}
+        | {"failed": np.nan, "seconds": 1.0, "peak MB": 1.0, "recall": "N=0.8 V=0.8"}
         | dict.fromkeys(augmentation_report.FIGURES + augmentation_report.RANKING, value)
-        for name, value in ((rivals.STAGAN, 0.8), ("SMOTE", 0.7))
+        for name, value in ((name, 0.8), ("SMOTE", 0.7))
         for classifier in augmentation_report.FOUR
     ]
     pd.DataFrame(rows).to_csv(tmp_path / "few.csv", index=False)
     monkeypatch.setattr("sys.argv", ["report", "--results", str(tmp_path / "few.csv")])
     augmentation_report.main()
-    name = "scarce-confirmed.csv" if seed else "scarce.csv"
-    table = pd.read_csv(tmp_path / name, index_col=0)
-    assert table["mean of four"].tolist() == ["0.800 / 0.800", "0.700 / 0.700"]
+    table = pd.read_csv(tmp_path / f"{written}.csv", index_col=0)
+    column = "mean of four" if task == "scarce" else task
+    assert set(table[column]) == {"0.800 / 0.800", "0.700 / 0.700"}
+
+
+def test_results_that_were_cut_off_are_not_appended_to(tmp_path):
+    path = tmp_path / "cut.csv"
+    path.write_text(",".join(augmentation.COLUMNS) + "\nsines,0,SMOTE,CNN,0.98")
+    with pytest.raises(SystemExit, match="within a line; remove"):
+        augmentation.list_cells(SimpleNamespace(results=path, tasks=["sines"], seeds=[0]))
 
 
 def test_the_recipe_needs_the_seconds_of_the_default(tmp_path):

@@ -90,6 +90,8 @@ def list_cells(args):
     """Task, seed and sampler of all cells that were asked for and are not done."""
     stored = pd.DataFrame(columns=COLUMNS)
     if args.results.exists():
+        if not args.results.read_bytes().endswith(b"\n"):  # a disk was full, or the power went
+            raise SystemExit(f"{args.results} ends within a line; remove its last cell's lines.")
         stored = pd.read_csv(args.results, dtype={"data": str})
         if list(stored) != list(COLUMNS):
             raise SystemExit(f"{args.results} has other columns than {', '.join(COLUMNS)}.")

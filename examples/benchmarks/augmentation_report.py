@@ -98,6 +98,8 @@ def write(table, folder, title):
 
 def tabulate(table):
     """Mean figures by sampler and classifier, F1 / balanced accuracy, best mean first."""
+    if table.empty:
+        return table
     failed = table[table["failed"].notna()]["sampler"].unique()
     mean = table[table["failed"].isna()].groupby(["sampler", "classifier"])[FIGURES].mean()
     four = mean[mean.index.get_level_values("classifier").isin(FOUR)]
@@ -216,6 +218,8 @@ def compare(table):
     keys = ["task", "sampler"]  # on one seed is on all: means over others would not compare
     is_failed = pd.MultiIndex.from_frame(table[keys]).isin(pd.MultiIndex.from_frame(failed[keys]))
     wide = mean_over(table[~is_failed], ["task", "seed", "sampler"]).unstack()
+    if STAGAN not in wide[FIGURES[0]]:
+        return pd.DataFrame()
     rows = {}
     for rival in (name for name in ALL if name in wide[FIGURES[0]] and name != STAGAN):
         row = rows.setdefault(rival, {})
@@ -262,7 +266,7 @@ def by_mean(table):
                 "mean rank": f"{ranks[STAGAN]:.2f}",
                 "the best other": f"{others.idxmin()} {others.min():.2f}",
             }
-    return pd.DataFrame(rows).T.rename_axis(["mean of", "figure"])
+    return pd.DataFrame(rows).T.rename_axis(["mean of", "figure"]) if rows else pd.DataFrame()
 
 
 def rank(table, figure, classifiers=FOUR):
@@ -332,6 +336,8 @@ def by_multiple(table):
     table = table[table["seed"].isin(set.intersection(*seeds) if seeds else [])]
     multiple = table["task"].str.extract(r" x(\d+)$")[0].fillna("1").astype(int)
     mean = mean_over(table.assign(multiple=multiple), ["sampler", "multiple"])
+    if (STAGAN, 1) not in mean.index:
+        return pd.DataFrame()
     return mean.unstack().sort_index(axis="columns")
 
 
