@@ -27,6 +27,8 @@ _TOLERANCES = 1e-3, 1e-6
 _LIVE_SHARE = 0.1
 # Halvings after which a move is known to the last digit.
 _N_BISECTIONS = 60
+# What is never negative is bent where it would be below this share of its smallest value.
+_FAR_BELOW = 0.5
 # Above it float64 has no odd numbers, so that steps between whole numbers show no more.
 _MOST_WHOLE = 2.0**53
 # What rounding makes of the deviation of a constant, as a share of it.
@@ -143,8 +145,8 @@ def _find_limits(signals, inside, whole, measure, scaled):
     """Return what each channel stays above and below, infinite where few rows reach a limit.
 
     Padding does not count. Rows reach what they were scaled or moved to by that, once: there most
-    have to do so twice. What else is never negative has two numbers more, the usual value above 0
-    of those that are the least of their row, and of all.
+    have to do so twice. What else is never negative has three numbers more, its smallest value, and
+    the usual value above 0 of those that are the least of their row, and of all.
     """
     n_rows = max(_LEAST_PADDED, _PADDED_SHARE * len(signals))
     has_range = measure is not None and measure.func is _range
@@ -159,14 +161,16 @@ def _find_limits(signals, inside, whole, measure, scaled):
         by_scale &= has_range | (limit != 0)  # a division leaves 0 where it was
         is_one = np.where(by_scale, np.median(n_reached, axis=0) > 1, is_one)
         limits.append(np.where(is_one, limit.astype(np.float64), none)[:, None])
-    above = np.full((2, *limits[0].shape), -np.inf)
+    above = np.full((3, *limits[0].shape), -np.inf)
     if not has_range:
         positive = inside & (signals > 0)
         is_above = positive.any(axis=(0, 2)) & ~(inside & (signals < 0)).any(axis=(0, 2))
         for i in np.flatnonzero(is_above & np.isinf(limits[0][:, 0])):
             own = np.where(positive[:, i], signals[:, i], np.inf)
             least = own.min(axis=1)
-            above[:, i, 0] = [np.median(part[part < np.inf]) for part in (least, own)]
+            smallest = np.min(signals[:, i], where=inside[:, i], initial=np.inf)
+            usual = [np.median(part[part < np.inf]) for part in (least, own)]
+            above[:, i, 0] = smallest, *usual
     limits = *limits, *above
     return None if np.isinf(limits).all() else limits
 
@@ -182,26 +186,31 @@ def _edges_of(measure, scaled):
     return order == np.inf, order in (np.inf, "largest")
 
 
-def _within(signals, inside, low, high, least, usual):
+def _within(signals, inside, low, high, smallest, least, usual):
     """Take signals to the nearest ones between limits that have the same means.
 
     What is cut off alone would leave rows higher than they were, or lower. The nearest ones are
     moved by one number and then cut off, and bisection finds it. Below their least value, signals
-    that are never negative are not cut off but bent towards 0, as all would be equal there.
+    that are never negative are not cut off, as all would be equal there, but bent towards their
+    smallest one: far below it a logarithm would make outliers of them.
     """
-    outside = (signals < np.where(np.isinf(least), low, 0)) | (signals > high)
+    outside = (signals < np.where(np.isinf(least), low, _FAR_BELOW * smallest)) | (signals > high)
     rows, channels = np.nonzero((outside & inside).any(axis=2))
     if not len(rows):
         return signals
     own, inside = signals[rows, channels][:, None], inside[rows, channels][:, None]
-    low, high, least, usual = (part[channels][:, None] for part in (low, high, least, usual))
+    low, high, smallest, least, usual = (
+        part[channels][:, None] for part in (low, high, smallest, least, usual)
+    )
 
     def _cut(move):
         cut = np.clip(own - move, low, high)
         below = cut < least
         if below.any():
-            start, scale = (np.broadcast_to(part, cut.shape)[below] for part in (least, usual))
-            cut[below] = start * np.exp((cut[below] - start) / scale)
+            end, start, scale = (
+                np.broadcast_to(part, cut.shape)[below] for part in (smallest, least, usual)
+            )
+            cut[below] = end + (start - end) * np.exp((cut[below] - start) / scale)
         return cut
 
     mean, floor = _mean(own, inside, 2), np.maximum(low, np.where(np.isinf(least), least, 0.0))
