@@ -59,6 +59,11 @@ def check_labels(y, name="y"):
             raise TypeError(
                 f"'{name}' must hold labels of one kind. Got {' and '.join(kinds)}; use strings."
             )
+        if kinds in (["list"], ["tuple"]):
+            raise TypeError(
+                f"'{name}' must hold strings or numbers. Got a {kinds[0]} for each row; make one "
+                "string of it."
+            )
     return y
 
 

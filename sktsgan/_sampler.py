@@ -543,8 +543,9 @@ class StaGANSampler(TrainingMixin, DrawingMixin, BaseOverSampler):
         """Draw synthetic rows from what was learned.
 
         Rows come as the generator makes them: near-copies and rows whose neighbours carry
-        another label are only left out by ``fit_resample``, which has the training rows. Classes of
-        fewer than 20 rows have no generator; theirs are made between those rows.
+        another label are only left out by ``fit_resample``, which has the training rows and keeps
+        new ones to their padding, scale, limits and whole numbers. Classes of fewer than 20 rows
+        have no generator; theirs are made between those rows.
 
         Parameters
         ----------

@@ -62,7 +62,9 @@ def maximum_mean_discrepancy(
     of five Gaussian kernels :math:`\exp(-c\,d^2 / 2m^2)` with c = 1/4, 1/2, 1, 2, 4, where
     :math:`d` is the Euclidean distance and :math:`m` the bandwidth: by default the median
     distance between the real rows alone. So the figure does not change when both sets are
-    multiplied by the same number, and figures for different synthetic sets can be compared.
+    multiplied by the same number, and figures for different synthetic sets can be compared. It
+    hardly sees a channel whose numbers are far smaller than another's: divide each by its standard
+    deviation where they are in different units.
 
     0 means that no difference was seen, 2 is the largest value possible; lower is better.
     Compare with rows that were held out of training: interpolations between training rows
