@@ -23,12 +23,15 @@ def import_extra(module, extra, needed_by):
     Raises
     ------
     ImportError
-        If it is not installed.
+        If it is not installed, or something that it needs is not.
     """
+    package = module.partition(".")[0]
     try:
         return import_module(module)
-    except ImportError as error:
+    except ModuleNotFoundError as error:
+        if error.name.partition(".")[0] != package:
+            raise
         raise ImportError(
-            f"{needed_by} needs {module.partition('.')[0]}. Install the extra {extra!r}: "
+            f"{needed_by} needs {package}. Install the extra {extra!r}: "
             f"pip install 'sktsgan[{extra}]'."
         ) from error

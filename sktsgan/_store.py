@@ -19,6 +19,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from sktsgan._arrays import in_parts
+from sktsgan._version import __version__
 
 # Raised when files change so that older versions cannot read them.
 FORMAT = 1
@@ -64,7 +65,8 @@ def write(path, manifest, tensors):
     path = Path(os.path.realpath(_at_home(path)))  # a link stays one
     if path.is_dir():
         raise IsADirectoryError(f"'path' must name a file. {path} is a folder.")
-    versions = {name: version(name) for name in ("sktsgan", "torch", "numpy", "scikit-learn")}
+    versions = {name: version(name) for name in ("torch", "numpy", "scikit-learn")}
+    versions["sktsgan"] = __version__
     text = json.dumps(encode(manifest | {"format": FORMAT, "versions": versions}))
     metadata = {_MANIFEST: text, _DIGEST: _digest(text, tensors)}
     if len(text) > _MAX_HEAD:

@@ -2,7 +2,6 @@
 
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -256,7 +255,19 @@ def test_results_that_were_cut_off_are_not_appended_to(tmp_path):
     path = tmp_path / "cut.csv"
     path.write_text(",".join(augmentation.COLUMNS) + "\nsines,0,SMOTE,CNN,0.98")
     with pytest.raises(SystemExit, match="within a line; remove"):
-        augmentation.list_cells(SimpleNamespace(results=path, tasks=["sines"], seeds=[0]))
+        augmentation.read_results(path)
+
+
+@pytest.mark.parametrize("has_aeon", [False, True])
+def test_results_with_and_without_aeon_are_not_mixed(tmp_path, monkeypatch, has_aeon):
+    row = dict.fromkeys(augmentation.COLUMNS) | {"sampler": "SMOTE", "classifier": "CNN"}
+    rows = [row, row | {"classifier": "MiniRocket"}] if not has_aeon else [row]
+    pd.DataFrame(rows).to_csv(tmp_path / "r.csv", index=False)
+    monkeypatch.setattr(rivals, "has_aeon", lambda: has_aeon)
+    with pytest.raises(SystemExit, match=r"with(out)? aeon .* name another file"):
+        augmentation.read_results(tmp_path / "r.csv")
+    monkeypatch.setattr(rivals, "has_aeon", lambda: not has_aeon)
+    assert len(augmentation.read_results(tmp_path / "r.csv")) == len(rows)
 
 
 def test_the_recipe_needs_the_seconds_of_the_default(tmp_path):

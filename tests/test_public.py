@@ -1,6 +1,7 @@
 """The public surface, and what an import costs."""
 
 import doctest
+import importlib.metadata
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from sklearn.utils import estimator_html_repr
 
 import sktsgan
 from sktsgan import datasets, losses, metrics, networks, plotting
+from sktsgan._extras import import_extra
 
 
 @pytest.mark.parametrize("module", [sktsgan, datasets, losses, metrics, networks, plotting])
@@ -44,3 +46,16 @@ def test_what_is_not_needed_is_not_imported():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_an_extra_that_lacks_something_itself_says_so(tmp_path, monkeypatch):
+    (tmp_path / "half_there.py").write_text("import what_it_needs")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ModuleNotFoundError, match="No module named 'what_it_needs'"):
+        import_extra("half_there", "ecg", "fetch_mitbih")
+    with pytest.raises(ImportError, match="fetch_mitbih needs not_there. Install the extra 'ecg'"):
+        import_extra("not_there.part", "ecg", "fetch_mitbih")
+
+
+def test_the_version_is_that_of_the_package():
+    assert sktsgan.__version__ == importlib.metadata.version("sktsgan")

@@ -8,6 +8,7 @@ import threading
 import time
 import tracemalloc
 from functools import partial
+from importlib.metadata import PackageNotFoundError
 
 import joblib
 import numpy as np
@@ -63,6 +64,17 @@ def entry(manifest, *names):
         (found,) = [pair for pair in manifest["dict"] if pair[0] == name]
         manifest = found[1]
     return found
+
+
+def test_saved_where_the_package_was_copied_and_not_installed(fitted, tmp_path, monkeypatch):
+    def version(name):
+        if name == "sktsgan":
+            raise PackageNotFoundError(name)
+        return "1"
+
+    monkeypatch.setattr("sktsgan._store.version", version)
+    fitted.save(tmp_path / "copied")
+    assert StaGANSampler.load(tmp_path / "copied").n_iter_ == fitted.n_iter_
 
 
 def test_what_joblib_mapped_is_saved(trained, tmp_path):

@@ -88,13 +88,7 @@ def main():
 
 def list_cells(args):
     """Task, seed and sampler of all cells that were asked for and are not done."""
-    stored = pd.DataFrame(columns=COLUMNS)
-    if args.results.exists():
-        if not args.results.read_bytes().endswith(b"\n"):  # a disk was full, or the power went
-            raise SystemExit(f"{args.results} ends within a line; remove its last cell's lines.")
-        stored = pd.read_csv(args.results, dtype={"data": str})
-        if list(stored) != list(COLUMNS):
-            raise SystemExit(f"{args.results} has other columns than {', '.join(COLUMNS)}.")
+    stored = read_results(args.results)
     done = set(stored[["task", "seed", "sampler"]].itertuples(index=False, name=None))
     cells = []
     for task in args.tasks or ALL_TASKS:
@@ -114,6 +108,29 @@ def list_cells(args):
                 names = [name for name in names if name != "ESMOTE"]
             cells += [(task, seed, name) for name in names if name in (args.samplers or names)]
     return [cell for cell in cells if cell not in done]
+
+
+def read_results(path):
+    """Read what is done, or say why no more can be written there."""
+    stored = pd.DataFrame(columns=COLUMNS)
+    if path.exists():
+        if not path.read_bytes().endswith(b"\n"):  # a disk was full, or the power went
+            raise SystemExit(f"{path} ends within a line; remove its last cell's lines.")
+        stored = pd.read_csv(path, dtype={"data": str})
+        if list(stored) != list(COLUMNS):
+            raise SystemExit(f"{path} has other columns than {', '.join(COLUMNS)}.")
+    judged = stored.query("failed.isna() and sampler != @rivals.MOVED")["classifier"]
+    had_aeon = "MiniRocket" in set(judged)
+    if len(judged) and had_aeon != rivals.has_aeon():
+        with_or_not, is_or_not = ("with", "is not") if had_aeon else ("without", "is")
+        raise SystemExit(
+            f"{path} was run {with_or_not} aeon (extra 'benchmark'), which {is_or_not} installed "
+            "now; name another file by --results."
+        )
+    if not rivals.has_aeon():
+        left_out = ", ".join([*rivals.AEON, "MiniRocket"])
+        print(f"aeon (extra 'benchmark') is not installed: left out are {left_out}")
+    return stored
 
 
 def run_cells(cells, results, n_jobs):

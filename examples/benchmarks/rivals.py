@@ -40,10 +40,10 @@ ALL = (*UNCHANGED, *IMBALANCED_LEARN, *AEON, STAGAN, ORIGINAL_RECIPE)
 def names_of_samplers(split):
     """Samplers for a split; thresholds are tuned where there are two classes."""
     unchanged = UNCHANGED if len(np.unique(split.y_train)) == 2 else UNCHANGED[:3]
-    return [*unchanged, *IMBALANCED_LEARN, *(AEON if _has_aeon() else ()), STAGAN]
+    return [*unchanged, *IMBALANCED_LEARN, *(AEON if has_aeon() else ()), STAGAN]
 
 
-def _has_aeon():
+def has_aeon():
     return find_spec("aeon") is not None
 
 
@@ -160,7 +160,7 @@ def classifiers(sampler, n_rows, split, seed):
             FunctionTransformer(_as_float32), _build_cnn(sampler, n_rows, split, seed)
         ),
     }
-    if _has_aeon():
+    if has_aeon():
         from aeon.transformations.collection.convolution_based import MiniRocket
 
         models["MiniRocket"] = make_pipeline(

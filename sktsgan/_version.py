@@ -1,0 +1,3 @@
+"""The version of this package, also where it was not installed but copied."""
+
+__version__ = "0.1.0"
