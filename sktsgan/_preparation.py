@@ -168,7 +168,7 @@ def _find_limits(signals, inside, whole, measure, scaled):
         for i in np.flatnonzero(is_above & np.isinf(limits[0][:, 0])):
             own = np.where(positive[:, i], signals[:, i], np.inf)
             least = own.min(axis=1)
-            smallest = np.min(signals[:, i], where=inside[:, i], initial=np.inf)
+            smallest = np.where(inside[:, i], signals[:, i], np.inf).min()
             usual = [np.median(part[part < np.inf]) for part in (least, own)]
             above[:, i, 0] = smallest, *usual
     limits = *limits, *above
