@@ -29,7 +29,7 @@ def import_extra(module, extra, needed_by):
     try:
         return import_module(module)
     except ModuleNotFoundError as error:
-        if error.name.partition(".")[0] != package:
+        if (error.name or "").partition(".")[0] != package:
             raise
         raise ImportError(
             f"{needed_by} needs {package}. Install the extra {extra!r}: "

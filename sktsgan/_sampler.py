@@ -2,6 +2,7 @@
 
 import numbers
 import os
+import warnings
 from contextlib import contextmanager
 
 import numpy as np
@@ -466,6 +467,8 @@ class StaGANSampler(TrainingMixin, DrawingMixin, BaseOverSampler):
         states = {net: net.state() for net in getattr(self, "_nets", {}).values()}
         try:
             yield
+        except _RowsInterrupted:
+            raise
         except BaseException:
             vars(self).clear()
             vars(self).update(before)
@@ -643,6 +646,18 @@ class StaGANSampler(TrainingMixin, DrawingMixin, BaseOverSampler):
         self.sampling_strategy_ = whole_numbers(self.sampling_strategy_)
         rng = self._start_rng()
         self._train(X, y, rng)
+        try:
+            return self._balance(X, y, rng)
+        except KeyboardInterrupt as error:
+            warnings.warn(
+                "New rows were interrupted, and there are none. What was learned is kept: 'sample' "
+                "draws from it.",
+                stacklevel=2,
+            )
+            raise _RowsInterrupted from error
+
+    def _balance(self, X, y, rng):
+        """Add new rows to those that there are."""
         labels = np.searchsorted(self.classes_, y)
         X_parts, y_parts = [X], [y]
         with fixed_order():
@@ -712,6 +727,10 @@ class StaGANSampler(TrainingMixin, DrawingMixin, BaseOverSampler):
         tags.input_tags.sparse = False
         tags.input_tags.three_d_array = True
         return tags
+
+
+class _RowsInterrupted(KeyboardInterrupt):
+    """Ctrl-C once training was over, which keeps what was learned."""
 
 
 def _own_rng(random_state):

@@ -243,3 +243,15 @@ def test_ten_blocks(rng, monkeypatch):
     monkeypatch.setattr(_mmd, "_discrepancy", lambda X, *args, **_: sizes.append(len(X)) or 0.0)
     maximum_mean_discrepancy(*rng.normal(size=(2, 400, 3)), estimator="blocks")
     assert sizes == [40] * 10
+
+
+def test_sums_do_not_hang_on_the_number_of_threads():
+    kernels = torch.rand((20, 300, 400), generator=torch.Generator().manual_seed(0))
+    before, sums = torch.get_num_threads(), []
+    try:
+        for n_threads in (1, 2, 3):
+            torch.set_num_threads(n_threads)
+            sums.append([float(_mmd._sum_of_powers(kernel.clone())) for kernel in kernels])
+    finally:
+        torch.set_num_threads(before)
+    assert sums[0] == sums[1] == sums[2]

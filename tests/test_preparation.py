@@ -368,6 +368,14 @@ def test_whole_numbers_keep_their_sums_and_limits(rng, rate):
     assert np.abs(new.sum(axis=2) - given.sum(axis=2)).max() < 0.5 + 1e-9
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.int64, np.float32])
+def test_whole_numbers_above_0_of_any_type(rng, dtype):
+    X = (2 + rng.poisson(30, size=(200, 1, 40))).astype(dtype)
+    new = prepared(X).give(rng.normal(30, 20, size=(50, 1, 40)))
+    assert (new == np.rint(new)).all()
+    assert new.min() >= X.min() // 2
+
+
 def test_whole_numbers_stay_whole_in_any_type(quick, rng):
     states = (rng.random((120, 2, 30)) < 0.2).cumsum(axis=2) % 2
     y = np.repeat(["a", "b"], [90, 30])

@@ -55,6 +55,9 @@ def test_an_extra_that_lacks_something_itself_says_so(tmp_path, monkeypatch):
         import_extra("half_there", "ecg", "fetch_mitbih")
     with pytest.raises(ImportError, match="fetch_mitbih needs not_there. Install the extra 'ecg'"):
         import_extra("not_there.part", "ecg", "fetch_mitbih")
+    (tmp_path / "nameless.py").write_text("raise ModuleNotFoundError('no C library here')")
+    with pytest.raises(ModuleNotFoundError, match="no C library here"):
+        import_extra("nameless", "ecg", "fetch_mitbih")
 
 
 def test_the_version_is_that_of_the_package():

@@ -28,6 +28,7 @@ from sktsgan import MMDScorer, StaGANSampler
 from sktsgan._callbacks import BestByMMD
 from sktsgan._net import AdversarialNet
 from sktsgan._parameters import rows_of_a_batch
+from sktsgan._selection import NeighborSelection
 from sktsgan.datasets import make_heartbeats
 from sktsgan.losses import relativistic
 from sktsgan.metrics import maximum_mean_discrepancy
@@ -809,6 +810,21 @@ def test_ctrl_c_keeps_what_was_learned(quick, beats):
         X_resampled, _ = sampler.fit_resample(*beats)
     assert len(X_resampled) == 1200
     assert sampler.best_iter_ == 3
+
+
+def test_ctrl_c_while_rows_are_made(quick, beats, monkeypatch):
+    def interrupted(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(NeighborSelection, "judge", interrupted)
+    sampler = quick()
+    with (
+        pytest.warns(UserWarning, match="there are none. What was learned is kept: 'sample'"),
+        pytest.raises(KeyboardInterrupt),
+    ):
+        sampler.fit_resample(*beats)
+    X_new, _ = sampler.sample(5, random_state=0)
+    np.testing.assert_array_equal(X_new, quick().fit(*beats).sample(5, random_state=0)[0])
 
 
 def test_ctrl_c_while_the_best_weights_are_copied(quick, beats, monkeypatch):

@@ -373,10 +373,11 @@ def _exponents(rows, columns):
 
 def _sum_of_powers(kernel):
     """Sum the five kernels, each the square of the one before; changes its input."""
-    total = kernel.sum(dtype=torch.float64)
+    # row by row, as threads share out a whole tile, and with it the order of the sum
+    total = kernel.sum(1, dtype=torch.float64)
     for _ in _FACTORS[1:]:
-        total += kernel.mul_(kernel).sum(dtype=torch.float64)
-    return total
+        total += kernel.mul_(kernel).sum(1, dtype=torch.float64)
+    return total.sum()
 
 
 def _kernel_matrix(rows, bandwidth):
