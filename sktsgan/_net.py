@@ -21,7 +21,7 @@ from sktsgan._devices import is_cpu, is_cuda, send
 from sktsgan._processes import ALONE
 from sktsgan._recording import RecordedSteps
 from sktsgan._store import part_of, whole_checkpoint
-from sktsgan._threads import fixed_order, one_by_one, seeded, side_by_side
+from sktsgan._threads import fixed_order, import_whole, one_by_one, seeded, side_by_side
 from sktsgan._trials import try_discriminator, try_generator, try_loss
 from sktsgan.losses import gradient_penalty
 from sktsgan.networks import ConvDiscriminator, LSTMGenerator
@@ -195,6 +195,7 @@ class AdversarialNet(NeuralNet):
 
     def initialize_optimizer(self):
         """Give each network an optimizer of its own."""
+        import_whole("torch._dynamo")  # as the first optimizer does
         options = {"lr": self.lr, "betas": self.betas, "fused": True}
         options["capturable"] = self._is_cuda  # as a recorded step asks
         self.optimizer_ = self.optimizer(self.module_.parameters(), **options)

@@ -1,11 +1,13 @@
 """Computing in a fixed order on the CPU, on two cores where they are free."""
 
 import os
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from functools import cache
+from importlib import import_module
 
 import numpy as np
 import torch
@@ -19,6 +21,22 @@ _limits_lock, _limits = threading.Lock(), []
 # Numbers of torch's threads that those inside of `fixed_order` had before.
 _numbers, _own = [], threading.local()
 _worker = ContextVar("worker", default=None)
+
+
+def import_whole(name):
+    """Import a module in a thread of its own, where Ctrl-C does not reach it.
+
+    One that was imported by half may stay broken until Python ends, as ``torch._dynamo`` does.
+
+    Parameters
+    ----------
+    name : str
+        Name of the module.
+    """
+    if name not in sys.modules:
+        thread = threading.Thread(target=import_module, args=(name,))
+        thread.start()
+        thread.join()
 
 
 @contextmanager

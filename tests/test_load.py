@@ -77,8 +77,9 @@ def test_ctrl_c(quick, beats, n_times, fitted_before):
             assert any("interrupted" in str(warning.message) for warning in caught)
         except KeyboardInterrupt:
             pass
-        over.set()
-        user.join()
+        finally:
+            over.set()
+            user.join()
         try:
             X_new, _ = sampler.sample(20, random_state=0)
         except NotFittedError:

@@ -2,13 +2,14 @@
 
 import multiprocessing
 import os
+import signal
 import threading
 
 import numpy as np
 import pytest
 import torch
 
-from sktsgan._threads import by_blocks, fixed_order, side_by_side
+from sktsgan._threads import by_blocks, fixed_order, import_whole, side_by_side
 
 
 def test_every_thread_gets_its_number_back():
@@ -158,3 +159,21 @@ def test_a_forked_process_waits_for_no_thread_of_another():
         torch.set_num_threads(before)
     process.kill()
     assert process.exitcode == 0
+
+
+def test_an_import_is_not_interrupted(tmp_path, monkeypatch):
+    (tmp_path / "slow_to_import.py").write_text("import time\ntime.sleep(1)\nvalue = 3")
+    monkeypatch.syspath_prepend(tmp_path)
+    # a shell that starts the tests in the background lets them ignore it
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            import_whole("slow_to_import")
+    finally:
+        timer.join()
+        signal.signal(signal.SIGINT, before)
+    import slow_to_import
+
+    assert slow_to_import.value == 3
