@@ -151,9 +151,10 @@ def _find_limits(signals, inside, whole, measure, scaled):
     n_rows = max(_LEAST_PADDED, _PADDED_SHARE * len(signals))
     has_range = measure is not None and measure.func is _range
     ways = (np.min, np.max, -np.inf), (np.max, np.min, np.inf)
-    limits = []
+    limits, ends = [], []
     for by_scale, (extreme, other, none) in zip(_edges_of(measure, scaled), ways, strict=True):
         limit = extreme(signals, axis=(0, 2), where=inside, initial=other(signals))
+        ends.append(limit)
         n_reached = ((signals == limit[:, None]) & inside).sum(axis=2)
         is_one = (n_reached > 0).sum(axis=0) >= n_rows
         if extreme is np.min:  # counts; whole numbers of a converter are far above 0
@@ -168,9 +169,8 @@ def _find_limits(signals, inside, whole, measure, scaled):
         for i in np.flatnonzero(is_above & np.isinf(limits[0][:, 0])):
             own = np.where(positive[:, i], signals[:, i], np.inf)
             least = own.min(axis=1)
-            smallest = np.where(inside[:, i], signals[:, i], np.inf).min()
             usual = [np.median(part[part < np.inf]) for part in (least, own)]
-            above[:, i, 0] = smallest, *usual
+            above[:, i, 0] = ends[0][i], *usual
     limits = *limits, *above
     return None if np.isinf(limits).all() else limits
 

@@ -325,13 +325,13 @@ def _integrate(waves, n_timepoints, fs, before):
     step = 1 / (fs * oversampling)
     n_lead_in = round(_LEAD_IN / step)
     time = np.arange(-n_lead_in, n_timepoints * oversampling) * step - before
-    parts = [np.empty((0, heights.shape[1], n_timepoints))]
+    beats = np.empty((*heights.shape[:2], n_timepoints))
     for start in range(0, len(times), _N_AT_ONCE):
         own = slice(start, start + _N_AT_ONCE)
         push = _push(time, times[own], heights[own], widths[own])
         z = lfilter([step], [1, -np.exp(-step / _TAU)], push, axis=-1)
-        parts.append(z[..., n_lead_in::oversampling])
-    return np.concatenate(parts)
+        beats[own] = z[..., n_lead_in::oversampling]
+    return beats
 
 
 def _push(time, times, heights, widths):
