@@ -490,8 +490,7 @@ class AdversarialNet(NeuralNet):
                 for key, value in part_of(tensors, name).items():
                     index, what = key.split(".")
                     states.setdefault(int(index), {})[what] = value
-                _check_moments(optimizer, states)
-                _lay_moments(optimizer, states)
+                _fit_moments(optimizer, states)
                 groups = optimizer.state_dict()["param_groups"]
                 optimizer.load_state_dict({"state": states, "param_groups": groups})
             self.rng_.set_state(tensors["rng_"])
@@ -759,13 +758,6 @@ def _laid_like(parameter, value):
     return torch.empty_like(parameter).copy_(value)
 
 
-def _lay_moments(optimizer, states):
-    (group,) = optimizer.param_groups
-    for index, state in states.items():
-        for name in state.keys() - {"step"}:
-            state[name] = _laid_like(group["params"][index].detach(), state[name])
-
-
 def _trainable(network):
     return [parameter for parameter in network.parameters() if parameter.requires_grad]
 
@@ -793,8 +785,8 @@ def _as_json(value):
     return value.tolist() if hasattr(value, "tolist") else str(value)
 
 
-def _check_moments(optimizer, states):
-    """Refuse moments that are not of their parameter's shape, beyond which Adam would write."""
+def _fit_moments(optimizer, states):
+    """Lay moments like their parameters; refuse other shapes, beyond which Adam would write."""
     (group,) = optimizer.param_groups
     for index, state in states.items():
         parameter = group["params"][index]
@@ -806,5 +798,6 @@ def _check_moments(optimizer, states):
         for name, place in places.items():
             if state[name].shape != place.shape or state[name].dtype != place.dtype:
                 raise RuntimeError(f"{name} of shape {tuple(state[name].shape)}")
+            state[name] = _laid_like(place.detach(), state[name])
         if state.keys() != places.keys():
             raise KeyError(f"moments {sorted(state)}")
