@@ -71,6 +71,12 @@ class AdversarialNet(NeuralNet):
         Passed to :class:`skorch.NeuralNet`.
     """
 
+    _networks = ("module_", "discriminator_", "average_")
+    _both_optimizers = ("optimizer_", "discriminator_optimizer_")
+    _losses = ("discriminator_loss", "generator_loss")
+    # networks of which no rows need be tried, which a file may say are of any length
+    known_to_fit = ()
+
     def __init__(
         self,
         module,
@@ -164,11 +170,6 @@ class AdversarialNet(NeuralNet):
     @property
     def _default_callbacks(self):
         return [(name, PassthroughScoring(name, on_train=True)) for name in self._losses]
-
-    _losses = ("discriminator_loss", "generator_loss")
-
-    # networks of which no rows need be tried, which a file may say are of any length
-    known_to_fit = ()
 
     def initialize_module(self):
         """Build both networks and the generator's average."""
@@ -456,8 +457,6 @@ class AdversarialNet(NeuralNet):
         for name in self._networks:
             getattr(self, name).load_state_dict(weights[name])
 
-    _networks = ("module_", "discriminator_", "average_")
-
     def tensors(self):
         """Give weights, averages, moments of the optimizers and the random state, by name."""
         tensors = {"rng_": self.rng_.get_state()}
@@ -637,8 +636,6 @@ class AdversarialNet(NeuralNet):
             if expected != {key: value.shape for key, value in part_of(tensors, name).items()}:
                 raise ValueError("The weights must be of the sizes that the parameters say.")
         self.known_to_fit = tuple(names)
-
-    _both_optimizers = ("optimizer_", "discriminator_optimizer_")
 
     def _imitate(self, y):
         """Generate rows and keep how: on the CPU, where rows do not meet, two halves at once."""
