@@ -340,14 +340,13 @@ def _draws_by_label(estimator):
 def _search(estimator, X):
     if _draws_by_label(estimator):
         return estimator, X
-    is_search = any(hasattr(estimator, name) for name in _OF_SEARCHES)
-    if is_search and not hasattr(estimator, "best_estimator_"):
+    if hasattr(estimator, "best_estimator_"):
+        return _search(estimator.best_estimator_, X)
+    if any(hasattr(estimator, name) for name in _OF_SEARCHES):
         raise NotFittedError(
             f"A {type(estimator).__name__} has a sampler once it is fitted, with 'refit'. This one "
             "is not."
         )
-    if hasattr(estimator, "best_estimator_"):
-        return _search(estimator.best_estimator_, X)
     for _, step in getattr(estimator, "steps", []):
         found = _search(step, X)
         if found:
