@@ -242,7 +242,7 @@ class SavingMixin:
         return sampler
 
     def _set_description(self, manifest, tensors):
-        """Set what is known of the rows; each size in it has its counterpart in the tensors."""
+        """Set what is known of the rows."""
         kinds = {"classes": np.ndarray, "dtype": np.dtype, "sampling_strategy": dict}
         kinds |= {"n_features_in": int, "feature_names_in": np.ndarray | None, "nets": dict}
         kinds |= {"whole": np.ndarray | None}
@@ -263,10 +263,13 @@ class SavingMixin:
         self._scaler = SignalScaler(center, scale, rounding_of(self._dtype), reach)
         if "synthetic_mask" in tensors:
             self.synthetic_mask_ = tensors["synthetic_mask"].numpy()
+        labels = range(len(self.classes_))
+        self._few_rows = {i: tensors[f"few{i}"].numpy() for i in labels if f"few{i}" in tensors}
+        self._check_sizes(manifest["nets"].keys())
+
+    def _check_sizes(self, learned):
+        """Refuse sizes other than those of the tensors, and tensors that no rows can have left."""
         n_classes, n_channels = len(self.classes_), self._signal_shape[0]
-        self._few_rows = {
-            i: tensors[f"few{i}"].numpy() for i in range(n_classes) if f"few{i}" in tensors
-        }
         size = math.prod(self._signal_shape)
         if not (
             0 < size == math.prod(self._row_shape) <= _MAX_VALUES
@@ -286,7 +289,7 @@ class SavingMixin:
             and all(X.shape[1:] == self._signal_shape for X in self._few_rows.values())
             and all(len(X) and np.isfinite(X).all() for X in self._few_rows.values())
             and set(np.flatnonzero(self._counts).tolist())
-            <= self._few_rows.keys() | manifest["nets"].keys()
+            <= self._few_rows.keys() | learned
             <= set(range(n_classes))
             and np.array_equal(np.unique(self.classes_), self.classes_)
         ):
