@@ -296,7 +296,7 @@ class SavingMixin:
             raise ValueError("its parts are of different sizes")
 
     def _restored_nets(self, manifest, tensors):
-        """Build the networks, once their sizes are known to be those of the weights."""
+        """Build the nets, by class, and refuse a device that is not there."""
         n_layers = max(self.n_layers, len(self.discriminator_channels))
         if manifest["states"] and n_layers > len(tensors):
             raise ValueError("it has fewer weights than layers")
@@ -307,37 +307,41 @@ class SavingMixin:
                 f"'device' must be one that is there. Got {self.device!r}; call "
                 "load(path, device='auto')."
             ) from error
+        for place, description in manifest["states"].items():
+            owners = [label for label, other in manifest["nets"].items() if other == place]
+            own = _store.part_of(tensors, f"net{place}")
+            nets[place] = self._restored_net(description, own, owners, device)
+        return {label: nets[place] for label, place in manifest["nets"].items()}
+
+    def _restored_net(self, description, tensors, owners, device):
+        """Build a net, once the sizes of its networks are known to be those of the weights."""
         names = {"module_": "generator", "discriminator_": "discriminator"}
         known = [part for part, name in names.items() if not callable(getattr(self, name))]
         code = [f"'{name}'" for part, name in names.items() if part not in known]
-        for place, description in manifest["states"].items():
-            own = _store.part_of(tensors, f"net{place}")
-            group = np.array(description["classes"])
-            owners = [label for label, other in manifest["nets"].items() if other == place]
-            there = np.intersect1d(group, np.arange(len(self.classes_)))
-            if not (np.array_equal(group, there) and np.isin(owners, group).all()):
-                raise ValueError("its networks have other classes")
-            net = self._build_net(self._signal_shape, len(group), device, check_random_state(0))
-            net.classes_, net.best_ = group, BestByMMD({})
-            net.check_fits(own, known)
-            weights = _store.part_of(own, "average_").values()
-            if "module_" in known and not all(value.isfinite().all() for value in weights):
-                raise ValueError("its weights are not finite")
-            seed = int(description["seed"])  # networks of one's own may draw what no file holds
-            try:
-                with fixed_order(), seeded(seed):
-                    net.initialize()
-                net.load_tensors(own)
-            except _store.UNREADABLE as error:
-                if not code:
-                    raise
-                raise _CallerError(
-                    f"{' and '.join(code)} must be that of the saved sampler. It does not take the "
-                    f"weights: {_said(error)}"
-                ) from error
-            net.set_description(description)
-            nets[place] = net
-        return {label: nets[place] for label, place in manifest["nets"].items()}
+        group = np.array(description["classes"])
+        there = np.intersect1d(group, np.arange(len(self.classes_)))
+        if not (np.array_equal(group, there) and np.isin(owners, group).all()):
+            raise ValueError("its networks have other classes")
+        net = self._build_net(self._signal_shape, len(group), device, check_random_state(0))
+        net.classes_, net.best_ = group, BestByMMD({})
+        net.check_fits(tensors, known)
+        weights = _store.part_of(tensors, "average_").values()
+        if "module_" in known and not all(value.isfinite().all() for value in weights):
+            raise ValueError("its weights are not finite")
+        seed = int(description["seed"])  # networks of one's own may draw what no file holds
+        try:
+            with fixed_order(), seeded(seed):
+                net.initialize()
+            net.load_tensors(tensors)
+        except _store.UNREADABLE as error:
+            if not code:
+                raise
+            raise _CallerError(
+                f"{' and '.join(code)} must be that of the saved sampler. It does not take the "
+                f"weights: {_said(error)}"
+            ) from error
+        net.set_description(description)
+        return net
 
     def _open_checkpoint(self, signals, labels, own, rng, processes):
         """Return a checkpoint's path, the run, and what was saved, as whose run `rng` is set."""
