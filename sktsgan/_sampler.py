@@ -518,17 +518,7 @@ class StaGANSampler(TrainingMixin, DrawingMixin, BaseOverSampler):
         X, y = _as_they_came(X, y)
         go_on = self._goes_on(accumulate=True)
         if classes is not None:
-            classes = list(classes) if isinstance(classes, set | frozenset) else classes
-            if pd.isna(np.asarray(classes, dtype=object)).any():
-                raise ValueError("'classes' must hold labels. Got a missing one; leave it out.")
-            classes = np.unique(check_labels(classes))
-            if not len(classes):
-                raise ValueError("'classes' must hold all labels that will ever come. Got none.")
-            if go_on and not np.array_equal(classes, self.classes_):
-                raise ValueError(
-                    f"'classes' must be those of the first call, {self.classes_.tolist()}. "
-                    f"Got {classes.tolist()}; begin anew with a clone."
-                )
+            classes = self._check_classes(classes, go_on)
         with self._kept_on_failure():
             X, y, _ = self._check_X_y(X, y, reset=not go_on)
             self._train(X, y, self._start_rng(), classes=classes, accumulate=True)
@@ -537,6 +527,20 @@ class StaGANSampler(TrainingMixin, DrawingMixin, BaseOverSampler):
             except ValueError:  # one class as yet, or more rows than were to be made
                 self.sampling_strategy_ = {}
         return self
+
+    def _check_classes(self, classes, go_on):
+        classes = list(classes) if isinstance(classes, set | frozenset) else classes
+        if pd.isna(np.asarray(classes, dtype=object)).any():
+            raise ValueError("'classes' must hold labels. Got a missing one; leave it out.")
+        classes = np.unique(check_labels(classes))
+        if not len(classes):
+            raise ValueError("'classes' must hold all labels that will ever come. Got none.")
+        if go_on and not np.array_equal(classes, self.classes_):
+            raise ValueError(
+                f"'classes' must be those of the first call, {self.classes_.tolist()}. "
+                f"Got {classes.tolist()}; begin anew with a clone."
+            )
+        return classes
 
     def _set_strategy(self, y):
         strategy = check_sampling_strategy(self.sampling_strategy, y, self._sampling_type)
