@@ -682,19 +682,7 @@ class StaGANSampler(TrainingMixin, DrawingMixin, BaseOverSampler):
         return X_resampled, y_resampled
 
     def _check_X_y(self, X, y, reset=True):  # noqa: N802 (imblearn's)
-        types = X.dtypes.tolist() if isinstance(X, pd.DataFrame) else []
-        is_table = bool(types) and all(isinstance(own, pd.SparseDtype) for own in types)
-        if issparse(X) or is_table:
-            raise TypeError(
-                "X must be dense, as signals have no zeros to save. Got a sparse "
-                f"{type(X).__name__}; call X.{'sparse.to_dense' if is_table else 'toarray'}()."
-            )
-        check_not_ragged(X)
-        if np.ndim(X) > 3:
-            raise ValueError(
-                "X must have 2 or 3 axes, (n_samples, n_features) or (n_samples, n_channels, "
-                f"n_timepoints). Got {np.ndim(X)} axes."
-            )
+        _check_form(X)
         y, binarize_y = check_target_type(y, indicate_one_vs_all=True)
         # a function may ask for classes that are yet to come
         if not callable(self.sampling_strategy) or (reset and len(np.unique(y)) > 1):
@@ -749,3 +737,20 @@ def _as_they_came(X, y):
     labels = with_type_of_numpy(labels_of(y))
     check_classification_targets(labels)
     return X, labels
+
+
+def _check_form(X):
+    """Refuse rows that are sparse, ragged or of too many axes."""
+    types = X.dtypes.tolist() if isinstance(X, pd.DataFrame) else []
+    is_table = bool(types) and all(isinstance(own, pd.SparseDtype) for own in types)
+    if issparse(X) or is_table:
+        raise TypeError(
+            "X must be dense, as signals have no zeros to save. Got a sparse "
+            f"{type(X).__name__}; call X.{'sparse.to_dense' if is_table else 'toarray'}()."
+        )
+    check_not_ragged(X)
+    if np.ndim(X) > 3:
+        raise ValueError(
+            "X must have 2 or 3 axes, (n_samples, n_features) or (n_samples, n_channels, "
+            f"n_timepoints). Got {np.ndim(X)} axes."
+        )
