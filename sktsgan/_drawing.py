@@ -60,12 +60,11 @@ class DrawingMixin:
         n_interpolated = min(round(self.interpolation_fraction * n_rows), n_new)
         return n_replicates, n_interpolated, n_new - n_interpolated
 
-    def _new_rows(
-        self, index, n_interpolated, n_generated, judge, variation, detail, preparation, rng
-    ):
+    def _new_rows(self, index, n_interpolated, n_generated, lenders, rng):
         """Make rows of a class: interpolated ones, then generated ones."""
         if not n_interpolated + n_generated:
             return []
+        judge, variation, detail, preparation = lenders
         places = np.flatnonzero(judge.y == index)
         own = judge.X[places]
         aligned = judge.alignment.nearest(own) if n_interpolated else ()

@@ -676,7 +676,7 @@ class StaGANSampler(TrainingMixin, DrawingMixin, BaseOverSampler):
                     n_replicates, *n_new = self._share_out(index, n_rows)
                     own = np.flatnonzero(labels == index)
                     X_parts.append(X[rng.choice(own, n_replicates)])
-                    X_parts += self._new_rows(index, *n_new, *lenders, rng)
+                    X_parts += self._new_rows(index, *n_new, lenders, rng)
         X_resampled, y_resampled = np.concatenate(X_parts), np.concatenate(y_parts)
         self.synthetic_mask_ = np.arange(len(y_resampled)) >= len(y)
         return X_resampled, y_resampled
