@@ -298,33 +298,33 @@ def memorization_ratio(X_real, X_synthetic, *, X_held_out, random_state=0):
     X_real, X_held_out = (X[first_of_each(X)] for X in (X_real, X_held_out))
     X_real, X_held_out, X_synthetic = in_unit(X_real, X_held_out, X_synthetic)
     rng = check_random_state(random_state)
-    sizes = len(X_real), len(X_held_out)
-    to_train = _usual_distance(X_real, X_synthetic, X_held_out, sizes, rng)
-    to_held_out = _usual_distance(X_held_out, X_synthetic, X_real, sizes, rng)
+    n_least = min(len(X_real), len(X_held_out))
+    to_train = _usual_distance(X_real, X_synthetic, X_held_out, n_least, rng)
+    to_held_out = _usual_distance(X_held_out, X_synthetic, X_real, n_least, rng)
     if to_held_out == 0:
         return 1.0 if to_train == 0 else float("inf")
     return float(to_train / to_held_out)
 
 
-def _usual_distance(X, queries, others, sizes, rng):
-    """Median distance of queries to their nearest row, as if `X` had no more than the least size.
+def _usual_distance(X, queries, others, n_least, rng):
+    """Median distance of queries to their nearest row, as if `X` had no more than `n_least` rows.
 
     How it grows with fewer rows is seen by leaving some out, but not where queries are copies of
     rows that are left out. Then it can be seen at the second nearest row, or at the nearest one of
     other real rows. The least of the three is taken.
     """
-    k = min(2, *sizes)
+    k = min(2, n_least)
 
     def _measure(X):
         ways = (queries, k), (others, 1)
         return np.concatenate([np.median(nearest_rows(X, *way)[0], axis=0) for way in ways])
 
     full = _measure(X)
-    if not full[0] or len(X) == min(sizes):
+    if not full[0] or len(X) == n_least:
         return full[0]
     # the least of three that are due to chance would be too low, where they are of few rows
-    n_thinnings = int(np.clip(_N_THINNED / min(sizes), *_N_THINNINGS))
-    thinned = [_measure(X[rng.permutation(len(X))[: min(sizes)]]) for _ in range(n_thinnings)]
+    n_thinnings = int(np.clip(_N_THINNED / n_least, *_N_THINNINGS))
+    thinned = [_measure(X[rng.permutation(len(X))[:n_least]]) for _ in range(n_thinnings)]
     return full[0] * (np.mean(thinned, axis=0)[full > 0] / full[full > 0]).min()
 
 
