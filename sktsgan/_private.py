@@ -402,7 +402,7 @@ class PrivateNet(AdversarialNet):
 
     _can_be_recorded = False  # a batch has as many rows as chance draws
 
-    def __init__(self, module, *, epsilon, delta, max_grad_norm, noise_seed=None, **kwargs):
+    def __init__(self, module, *, epsilon, delta, max_grad_norm, noise_seed, **kwargs):
         super().__init__(module, **kwargs)
         self.epsilon = epsilon
         self.delta = delta

@@ -352,7 +352,7 @@ def _one_of_each(candidates, rng):
     ]
 
 
-def nearest_within(X, n_nearest=_N_NEAREST):
+def nearest_within(X, n_nearest):
     """Find each row itself and its nearest rows, as far as there are any: by place, nearest first.
 
     Rows are compared with all others, so one search serves every round of drawing.

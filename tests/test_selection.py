@@ -159,7 +159,7 @@ def test_ends_of_interpolated_rows_are_those_of_a_row(rng):
 
 def test_rows_at_the_rim_take_part_as_those_in_the_middle(rng):
     X = rng.standard_t(3, size=(200, 6))
-    neighbors = nearest_within(X)
+    neighbors = nearest_within(X, 5)
     shares = np.bincount(neighbors.ravel(), minlength=200) / neighbors.size
     evened = np.zeros(200)
     for start, near in zip(_even_starts(neighbors), neighbors, strict=True):

@@ -105,7 +105,7 @@ def sets_by_class(X_real, y_real, X_synthetic, y_synthetic, max_samples, rng):
     ValueError
         If the arrays do not fit together.
     """
-    check_whole("max_samples", max_samples, 1)
+    check_whole("max_samples", max_samples)
     X_real, y_real, X_synthetic, y_synthetic = check_sets(X_real, y_real, X_synthetic, y_synthetic)
 
     def _choose(X, is_member):

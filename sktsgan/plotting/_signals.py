@@ -113,7 +113,7 @@ class SignalDisplay(PairDisplay):
         ValueError
             If the arrays do not fit together, or `fs` or `n_channels` has no such value.
         """
-        check_whole("n_channels", n_channels, 1)
+        check_whole("n_channels", n_channels)
         fs = check_frequency("fs", fs)
         X_real, y_real, X_synthetic, y_synthetic = check_sets(
             X_real, y_real, X_synthetic, y_synthetic
