@@ -92,16 +92,16 @@ def segment_beats(signal, peaks, *, fs, target_fs=None, window=(0.3, 0.41)):
 
 
 def _resample(signal, ratio):
-    """Resample without the line through both ends, which is put back after.
+    """Resample one lead without the line through both ends, which is put back after.
 
     The filter sees zeros beyond the ends, and each of its phases has a sum of its own, so that an
     offset would come out as a ripple.
     """
-    first, steps = signal[..., :1], max(signal.shape[-1] - 1, 1)
-    slope = (signal[..., -1:] - first) / steps
-    rest = signal - first - slope * np.arange(signal.shape[-1])
-    rest = resample_poly(rest, ratio.numerator, ratio.denominator, axis=-1)
-    return rest + first + slope * np.arange(rest.shape[-1]) / float(ratio)
+    first, steps = signal[:1], max(len(signal) - 1, 1)
+    slope = (signal[-1:] - first) / steps
+    rest = signal - first - slope * np.arange(len(signal))
+    rest = resample_poly(rest, ratio.numerator, ratio.denominator)
+    return rest + first + slope * np.arange(len(rest)) / float(ratio)
 
 
 def check_window(window, fs):
