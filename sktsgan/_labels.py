@@ -121,9 +121,8 @@ def with_type_of_numpy(y):
     array-like
         A Series with numpy's type, else `y` itself.
     """
-    dtype = getattr(y, "dtype", None)
-    is_nullable = isinstance(y, pd.Series) and hasattr(dtype, "numpy_dtype")
-    return y.astype(dtype.numpy_dtype) if is_nullable and dtype.kind in "biuf" else y
+    is_nullable = isinstance(y, pd.Series) and hasattr(y.dtype, "numpy_dtype")
+    return y.astype(y.dtype.numpy_dtype) if is_nullable and y.dtype.kind in "biuf" else y
 
 
 def to_columns(labels, y):
