@@ -341,7 +341,7 @@ def test_rows_that_no_worker_could_map(quick, beats, tmp_path):
         np.testing.assert_array_equal(sampler.sample(20, random_state=0)[0], expected)
 
 
-def test_classes_apart_and_folds_on_jobs(quick, beats):
+def test_classes_apart_on_jobs(quick, beats):
     sampler = quick(conditioning="per_class")
     expected = sampler.fit_resample(*beats)[0]
     np.testing.assert_array_equal(sampler.set_params(n_jobs=2).fit_resample(*beats)[0], expected)

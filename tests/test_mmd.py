@@ -218,12 +218,6 @@ def test_biased_is_never_below_zero(rng):
         assert 0 <= maximum_mean_discrepancy(X, rng.permutation(X), biased=True) < 1e-8
 
 
-def test_groups_of_rows_that_are_far_apart(rng):
-    X, Y = rng.normal(size=(2, 30, 4)) + 1e4 * (np.arange(30) % 3 == 0)[:, None]
-    expected = slow_mmd(X.tolist(), Y.tolist(), 2.0, False)
-    assert maximum_mean_discrepancy(X, Y, bandwidth=2.0) == pytest.approx(expected, abs=1e-6)
-
-
 @pytest.mark.parametrize("distance", [1e4, 1e7, 1e9])
 def test_groups_of_rows_far_from_each_other(rng, distance):
     X, Y = rng.normal(scale=0.5, size=(2, 100, 4))

@@ -215,15 +215,6 @@ def test_training_curves_after_an_epoch_that_was_cut_short(quick, beats):
     assert sampler.n_iter_ == 10
 
 
-def test_training_that_did_not_happen(quick, beats):
-    X, y = beats
-    few = np.concatenate([np.flatnonzero(y == label)[:5] for label in "NV"])
-    with pytest.warns(UserWarning, match="fewer than the 20"):
-        sampler = quick().fit(X[few], y[few])
-    with pytest.raises(ValueError, match="'sampler' must have trained a net"):
-        TrainingCurveDisplay.from_estimator(sampler)
-
-
 def test_training_curve_that_ends_below_zero():
     display = TrainingCurveDisplay.from_arrays([1, 2], [1, 1], [1, 1], mmd=[0.1, -0.001])
     assert display.ax_[1, 0].get_yscale() == "symlog"
