@@ -127,13 +127,7 @@ class TrainingMixin(SavingMixin):
         processes = Processes.joined()
         processes.agree(lambda: check_parameters(self, accumulate))
         if processes.n > 1:
-            some = take(X, np.linspace(0, len(X) - 1, 9).astype(int))
-            labels, places = np.unique(y, return_inverse=True)
-            known = {"X": (X.shape, some.tobytes()), "y": (labels.tolist(), digest_rows(places))}
-            known["classes"] = None if classes is None else classes.tolist()
-            known["what was learned before"] = self._summary() if go_on else None
-            known["checkpoint"] = self.checkpoint is None  # the folder may have names of its own
-            processes.check_same(known | self._encoded_parameters(leave_out=_OF_EACH_PROCESS))
+            processes.check_same(self._fingerprint(X, y, classes, go_on))
         if go_on and hasattr(self, "epsilon_") and not self._is_private:
             raise ValueError(
                 "'dp_epsilon' must not become None where a private training would go on, as its "
@@ -148,6 +142,19 @@ class TrainingMixin(SavingMixin):
         else:
             self._begin(X, signals, y if classes is None else classes)
         return signals, self._check_announced(signals, y, accumulate)
+
+    def _fingerprint(self, X, y, classes, go_on):
+        """Collect what must be the same in all processes, by name."""
+        some = take(X, np.linspace(0, len(X) - 1, 9).astype(int))
+        labels, places = np.unique(y, return_inverse=True)
+        known = {
+            "X": (X.shape, some.tobytes()),
+            "y": (labels.tolist(), digest_rows(places)),
+            "classes": None if classes is None else classes.tolist(),
+            "what was learned before": self._summary() if go_on else None,
+            "checkpoint": self.checkpoint is None,  # the folder may have names of its own
+        }
+        return known | self._encoded_parameters(leave_out=_OF_EACH_PROCESS)
 
     def _summary(self):
         """Sum up what was learned, but for weights, of which those of the first process count."""
