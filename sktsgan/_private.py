@@ -71,17 +71,7 @@ def check_private(sampler, n_rows, accumulate):
             "'dp_epsilon' must be None with 'warm_start', 'checkpoint' or 'partial_fit', as a "
             f"budget is spent by one training. Got {sampler.dp_epsilon!r}."
         )
-    bounds = sampler.dp_bounds
-    if (
-        bounds is None
-        or len(bounds) != 2
-        or not all(isinstance(bound, numbers.Real) for bound in bounds)
-        or not -np.inf < bounds[0] < bounds[1] < np.inf
-    ):
-        raise ValueError(
-            "'dp_bounds' must be two rising numbers with 'dp_epsilon', between which amplitudes "
-            f"lie and which no row was asked for. Got {bounds!r}; for heartbeats take (-2, 2) mV."
-        )
+    _check_bounds(sampler.dp_bounds)
     if sampler.dp_delta >= 1 / n_rows:
         raise ValueError(
             f"'dp_delta' must be below 1 / {n_rows}, one by the number of rows, or a row may be "
@@ -93,6 +83,19 @@ def check_private(sampler, n_rows, accumulate):
             f"'batch_size' must not exceed the {n_rows} rows with 'dp_epsilon'. Got {batch_size}."
         )
     _warn_of_differences(sampler)
+
+
+def _check_bounds(bounds):
+    if (
+        bounds is None
+        or len(bounds) != 2
+        or not all(isinstance(bound, numbers.Real) for bound in bounds)
+        or not -np.inf < bounds[0] < bounds[1] < np.inf
+    ):
+        raise ValueError(
+            "'dp_bounds' must be two rising numbers with 'dp_epsilon', between which amplitudes "
+            f"lie and which no row was asked for. Got {bounds!r}; for heartbeats take (-2, 2) mV."
+        )
 
 
 def _warn_of_differences(sampler):
