@@ -233,7 +233,9 @@ def _with_chunks_of(X):
 def _unnamed_map(dtype, shape):
     with tempfile.TemporaryFile() as file:
         _reserve(file, dtype.itemsize * math.prod(shape))
-        return np.memmap(file, dtype=dtype, mode="w+", shape=shape)
+        rows = np.memmap(file, dtype=dtype, mode="w+", shape=shape)
+    rows.filename = None  # Windows gives it one, by which nobody else may open it
+    return rows
 
 
 def _reserve(file, n_bytes):
@@ -252,6 +254,28 @@ def _reserve(file, n_bytes):
                 f"$TMPDIR must have room for the rows, {n_bytes / 1e9:.2g} GB. Got "
                 f"{tempfile.gettempdir()}, which has less; name another folder there",
             ) from error
+
+
+def flattened(X):
+    """Give each row one axis, in a temporary file where mapped rows would have to be copied.
+
+    Parameters
+    ----------
+    X : ndarray or Tensor of shape (n_samples, ...)
+        Rows, at least one.
+
+    Returns
+    -------
+    ndarray or Tensor of shape (n_samples, n_features)
+        The same numbers.
+    """
+    if _map_of(X) is None or np.may_share_memory(X[:1].reshape(1, -1), X):
+        return X.reshape(len(X), -1)
+    rows = _unnamed_map(X.dtype, (len(X), math.prod(X.shape[1:])))
+    for start, part in in_parts(X):
+        rows[start : start + len(part)] = part.reshape(len(part), -1)
+        release(rows)
+    return rows
 
 
 def put_before(X, parts):

@@ -22,7 +22,15 @@ from sklearn.model_selection import StratifiedKFold, cross_val_score
 from skorch.callbacks import Callback
 
 from sktsgan import MMDScorer
-from sktsgan._arrays import _edges_of_chunks, _unnamed_map, in_parts, mapped, release
+from sktsgan._arrays import (
+    _edges_of_chunks,
+    _unnamed_map,
+    flattened,
+    in_parts,
+    is_mapped_alone,
+    mapped,
+    release,
+)
 from sktsgan.datasets import make_heartbeats
 from sktsgan.metrics import maximum_mean_discrepancy
 
@@ -260,6 +268,25 @@ def test_pages_do_not_pile_up(tmp_path):
     assert megabytes() - before < 30  # of 98
     assert float(rows.sum()) == 0
     assert megabytes() - before > 60
+
+
+def test_mapped_rows_get_one_axis_without_being_in_memory(tmp_path, rng):
+    X = rng.normal(size=(50, 2, 9))
+    np.save(tmp_path / "X.npy", X)
+    mapped_rows = np.load(tmp_path / "X.npy", mmap_mode="r")
+    for own in (np.s_[:], np.s_[::2], np.s_[:, :, :5], np.s_[:, ::-1]):
+        flat = flattened(mapped_rows[own])
+        assert isinstance(flat, np.memmap)
+        np.testing.assert_array_equal(flat, X[own].reshape(len(flat), -1))
+    assert not isinstance(flattened(X[:, :, :5]), np.memmap)
+
+
+def test_what_is_written_for_one_process_has_no_name(tmp_path, monkeypatch, rng):
+    def named():  # as Windows' has
+        return tempfile.NamedTemporaryFile(dir=tmp_path, delete=False)
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", named)
+    assert is_mapped_alone(mapped(da.from_array(rng.normal(size=(9, 3)))))
 
 
 def test_chunks_of_a_draw(trained):

@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given, settings
@@ -112,6 +113,30 @@ def test_three_axes_and_containers(rng):
     flat = maximum_mean_discrepancy(X.reshape(10, 8), Y.reshape(10, 8))
     assert maximum_mean_discrepancy(X, Y) == flat
     assert maximum_mean_discrepancy(X.tolist(), Y.tolist()) == flat
+
+
+def test_columns_of_two_tables_are_the_same(rng):
+    X, Y = (pd.DataFrame(rng.normal(size=(9, 3)), columns=list("abc")) for _ in range(2))
+    expected = maximum_mean_discrepancy(X.to_numpy(), Y.to_numpy())
+    assert maximum_mean_discrepancy(X, Y) == maximum_mean_discrepancy(X, Y.to_numpy()) == expected
+    message = "must have the same columns in the same order. Got 'b' and 'c' in place 1"
+    with pytest.raises(ValueError, match=message):
+        maximum_mean_discrepancy(X, Y[["a", "c", "b"]])
+
+
+def test_a_device_without_longer_numbers(rng):
+    class OnApple(torch.Tensor):
+        device = torch.device("mps")
+
+        def double(self):
+            raise TypeError("Cannot convert a MPS Tensor to float64")
+
+        def cpu(self):
+            return self.as_subclass(torch.Tensor)
+
+    X, Y = (torch.from_numpy(rng.normal(size=(30, 4)).astype(np.float32)) for _ in range(2))
+    moved = X.as_subclass(OnApple), Y.as_subclass(OnApple)
+    assert maximum_mean_discrepancy(*moved) == maximum_mean_discrepancy(X, Y)
 
 
 def test_bandwidth_of_degenerate_sets():

@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import validate_data
 
-from sktsgan._arrays import in_memory, in_parts, mapped
+from sktsgan._arrays import flattened, in_memory, in_parts, mapped
 from sktsgan._labels import check_labels, labels_of
 from sktsgan._signals import check_axes, check_not_ragged
 
@@ -40,7 +40,7 @@ def check_pair(X_real, X_synthetic, *, min_rows=1, names=("X_real", "X_synthetic
     Raises
     ------
     ValueError
-        If there are too few, they differ in shape or are not finite.
+        If there are too few, they differ in shape or in the names of columns, or are not finite.
     """
     pair = X_real, X_synthetic
     X_real, X_synthetic = (
@@ -56,6 +56,14 @@ def check_pair(X_real, X_synthetic, *, min_rows=1, names=("X_real", "X_synthetic
         raise ValueError(
             f"'{names[0]}' and '{names[1]}' must have the same number of timepoints. "
             f"Got {X_real.shape[1]} and {X_synthetic.shape[1]}."
+        )
+    tables = [X.columns for X in pair if isinstance(X, pd.DataFrame)]
+    is_named = len(tables) == 2 and all(isinstance(name, str) for name in [*tables[0], *tables[1]])
+    if is_named and (tables[0] != tables[1]).any():
+        place = np.flatnonzero(tables[0] != tables[1])[0]
+        raise ValueError(
+            f"'{names[0]}' and '{names[1]}' must have the same columns in the same order. Got "
+            f"{tables[0][place]!r} and {tables[1][place]!r} in place {place}."
         )
     return X_real, X_synthetic
 
@@ -128,7 +136,7 @@ def check_rows(X, name, min_rows=1):
         raise ValueError(
             f"'{name}' must have rows of at least one time point. Got {tuple(X.shape)}."
         )
-    X = X.reshape(len(X), -1)
+    X = flattened(X)
     largest = [float(as_tensor(part).abs().max()) for _, part in in_parts(X)]
     if not np.isfinite(largest).all():
         raise ValueError(f"'{name}' must be finite. Got NaN or infinity; drop such rows.")
@@ -398,7 +406,7 @@ def as_sampled(estimator, X, y, names=("X", "y"), name="sampler"):
 
 
 def as_tensor(X):
-    """Return rows as a float64 tensor, on the device where they are.
+    """Return rows as a float64 tensor, on the device where they are, if that has such numbers.
 
     Parameters
     ----------
@@ -411,5 +419,5 @@ def as_tensor(X):
         The same numbers.
     """
     if isinstance(X, torch.Tensor):
-        return X.double()
+        return (X.cpu() if X.device.type == "mps" else X).double()
     return torch.from_numpy(np.array(X, dtype=np.float64))
