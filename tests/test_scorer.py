@@ -203,6 +203,15 @@ def test_bad_parameters(trained, beats, scorer, error, message):
         scorer(trained, *beats)
 
 
+def test_values_of_a_call_that_fails_are_not_those_of_another(trained, beats):
+    scorer = MMDScorer()
+    scorer(trained, *beats)
+    with pytest.raises(ValueError, match="labels seen in 'fit'"):
+        scorer(trained, beats[0], np.full(len(beats[0]), "X"))
+    assert not hasattr(scorer, "discrepancies_")
+    assert not hasattr(scorer, "standard_errors_")
+
+
 def test_bad_estimators_and_rows(trained, beats):
     X, y = beats
     with pytest.raises(TypeError, match="a search with one. Got SMOTE"):

@@ -99,6 +99,8 @@ class MMDScorer(BaseEstimator):
             raise ValueError(f"'average' must be 'macro' or 'weighted'. Got {self.average!r}.")
         if self.n_samples is not None:
             check_whole("n_samples", self.n_samples, 2)
+        for name in ("discrepancies_", "standard_errors_"):  # of another call
+            vars(self).pop(name, None)
         sampler, X, y = as_sampled(estimator, X, y, name="estimator")
         rng = check_random_state(self.random_state)
         labels, counts = np.unique(y, return_counts=True)
