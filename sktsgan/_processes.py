@@ -264,7 +264,8 @@ def _connect():
         return
     # torchrun keeps its store through restarts, with the addresses of processes that have ended
     address, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
-    store = distributed.TCPStore(address, port, is_master=False)
+    use_libuv = os.environ.get("USE_LIBUV", "1") == "1"  # as torch reads it; Windows may lack it
+    store = distributed.TCPStore(address, port, is_master=False, use_libuv=use_libuv)
     # nor of a group that was left by `destroy_process_group`
     restarts = os.environ.get("TORCHELASTIC_RESTART_COUNT", 0)
     attempt = f"attempt {restarts}, group {next(_groups)}"

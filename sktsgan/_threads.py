@@ -33,10 +33,20 @@ def import_whole(name):
     name : str
         Name of the module.
     """
+    failures = []
+
+    def _import():
+        try:
+            import_module(name)
+        except Exception as error:  # noqa: BLE001 (it is raised below)
+            failures.append(error)
+
     if name not in sys.modules:
-        thread = threading.Thread(target=import_module, args=(name,))
+        thread = threading.Thread(target=_import)
         thread.start()
         thread.join()
+    for error in failures:
+        raise error
 
 
 @contextmanager
@@ -164,7 +174,10 @@ def side_by_side(function, *arguments):
     if worker is None or len(arguments[0]) < 2:
         return one_by_one(function, *arguments)
     first, second = zip(*arguments, strict=True)
-    result = worker.submit(function, *first)
+    try:
+        result = worker.submit(function, *first)
+    except RuntimeError:  # Python ends, and this thread outlives the main one
+        return one_by_one(function, *arguments)
     other = function(*second)
     return [result.result(), other]
 

@@ -4,12 +4,13 @@ import multiprocessing
 import os
 import signal
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 import torch
 
-from sktsgan._threads import by_blocks, fixed_order, import_whole, side_by_side
+from sktsgan._threads import _worker, by_blocks, fixed_order, import_whole, side_by_side
 
 
 def test_every_thread_gets_its_number_back():
@@ -78,6 +79,16 @@ def test_side_by_side_keeps_the_order_and_raises():
             assert side_by_side(divide, [1], [2]) == [0.5]
             with pytest.raises(ZeroDivisionError):
                 side_by_side(divide, [1, 1], [0, 1])
+
+
+def test_a_thread_that_outlives_the_main_one_works_alone():
+    with ThreadPoolExecutor(1) as pool:
+        pass
+    token = _worker.set(pool)  # which Python shuts down when the main thread ends
+    try:
+        assert side_by_side(divmod, [7, 4], [2, 2]) == [(3, 1), (2, 0)]
+    finally:
+        _worker.reset(token)
 
 
 @pytest.mark.parametrize("n_rows", [0, 1, 2, 4000, 4001, 9001])
@@ -159,6 +170,13 @@ def test_a_forked_process_waits_for_no_thread_of_another():
         torch.set_num_threads(before)
     process.kill()
     assert process.exitcode == 0
+
+
+def test_an_import_that_fails_says_so(tmp_path, monkeypatch):
+    (tmp_path / "fails_to_import.py").write_text("raise FileNotFoundError('no folder')")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(FileNotFoundError, match="no folder"):
+        import_whole("fails_to_import")
 
 
 def test_an_import_is_not_interrupted(tmp_path, monkeypatch):
