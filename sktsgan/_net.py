@@ -520,11 +520,18 @@ class AdversarialNet(NeuralNet):
         description : dict
             The numbers.
         """
+        history, score = json.loads(description["history"]), description["score"]
+        if not (
+            all(isinstance(description[name], int) for name in ("n_iter", "best_iter", "seed"))
+            and (score is None or isinstance(score, float))
+            and all(isinstance(epoch["batches"], list) for epoch in history)
+        ):
+            raise ValueError("its figures are of another kind")
         self.n_iter_, self.stopped_by_ = description["n_iter"], description["stopped_by"]
         self.seed = description["seed"]
         self._set_trainable(description["trainable"])
-        self.history = History(json.loads(description["history"]))
-        self.best_.best_iter_, self.best_.score_ = description["best_iter"], description["score"]
+        self.history = History(history)
+        self.best_.best_iter_, self.best_.score_ = description["best_iter"], score
 
     def state(self):
         """Keep what a training changes, as it is before one.

@@ -273,13 +273,14 @@ class SavingMixin:
         size = math.prod(self._signal_shape)
         if not (
             0 < size == math.prod(self._row_shape) <= _MAX_VALUES
-            and all(isinstance(part, int) and part > 0 for part in self._signal_shape)
+            and all(isinstance(n, int) and n > 0 for n in self._signal_shape + self._row_shape)
             and self._dtype.kind in "fiu"
             and (
                 self._narrow is None
                 or (self._narrow.shape == self._row_shape and _are_narrow(self._narrow))
             )
             and self._counts.shape == (n_classes,)
+            and self._counts.dtype == np.int64
             and self._counts.min() >= 0
             and self._counts.sum() > 0
             and self._scaler.center.shape == self._scaler.scale.shape == (n_channels, 1)
@@ -287,13 +288,18 @@ class SavingMixin:
             and np.isfinite(self._scaler.scale).all()
             and self._scaler.scale.min() >= 0
             and all(X.shape[1:] == self._signal_shape for X in self._few_rows.values())
-            and all(len(X) and np.isfinite(X).all() for X in self._few_rows.values())
+            and all(len(X) and self._are_finite(X) for X in self._few_rows.values())
             and set(np.flatnonzero(self._counts).tolist())
             <= self._few_rows.keys() | learned
             <= set(range(n_classes))
             and np.array_equal(np.unique(self.classes_), self.classes_)
         ):
             raise ValueError("its parts are of different sizes")
+
+    def _are_finite(self, X):
+        """Say whether rows are in any unit; they may be too large for that of the training rows."""
+        with np.errstate(over="ignore"):
+            return np.isfinite(X).all() and np.isfinite(self._scaler.restored(X)).all()
 
     def _restored_nets(self, manifest, tensors):
         """Build the nets, by class, and refuse a device that is not there."""
@@ -351,7 +357,7 @@ class SavingMixin:
             raise ValueError("'checkpoint' must name a folder. Got ''; '.' is where you are.")
         _store.encode(rng)  # before training, not after its first epoch
         # workers that are there already may be in another folder
-        folder = Path(self.checkpoint).expanduser().absolute()
+        folder = Path(_store.at_home(self.checkpoint)).absolute()
         name = "all" if self.conditioning == "shared" else own[0]
         path = folder / f"{name}.safetensors"
         processes.agree(lambda: processes.rank or self._make_folder(path))

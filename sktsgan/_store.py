@@ -10,10 +10,10 @@ import secrets
 import stat
 from contextlib import contextmanager
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+import sklearn
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
@@ -33,6 +33,8 @@ _MAX_BYTES = 2**27
 # Characters, of four bytes at most, that leave a temporary name of 255 bytes room for its number.
 _MAX_NAME = 60
 _MANIFEST, _DIGEST = "sktsgan", "sha256"
+# Of the state of a Mersenne twister.
+_N_WORDS = 624
 # A longer description, of a long training, is a tensor: safetensors bounds what a head may hold.
 _MAX_HEAD = 2**22
 
@@ -62,11 +64,13 @@ def write(path, manifest, tensors):
     tensors : dict of str to Tensor
         On the CPU, contiguous.
     """
-    path = Path(os.path.realpath(_at_home(path)))  # a link stays one
+    path = Path(os.path.realpath(at_home(path)))  # a link stays one
     if path.is_dir():
         raise IsADirectoryError(f"'path' must name a file. {path} is a folder.")
-    versions = {name: version(name) for name in ("torch", "numpy", "scikit-learn")}
-    versions["sktsgan"] = __version__
+    if path.exists() and not os.access(path, os.W_OK):
+        raise PermissionError(f"'path' must be a file that may be replaced. {path} is read-only.")
+    versions = {"torch": str(torch.__version__), "numpy": np.__version__}
+    versions |= {"scikit-learn": sklearn.__version__, "sktsgan": __version__}
     text = json.dumps(encode(manifest | {"format": FORMAT, "versions": versions}))
     metadata = {_MANIFEST: text, _DIGEST: _digest(text, tensors)}
     if len(text) > _MAX_HEAD:
@@ -113,8 +117,10 @@ def remove_remains(path):
     path : Path
         The file.
     """
-    for temporary in path.parent.glob(f".{glob.escape(path.name[:_MAX_NAME])}.*"):
-        temporary.unlink(missing_ok=True)
+    number = "[0-9a-f]" * 8
+    for temporary in path.parent.glob(f".{glob.escape(path.name[:_MAX_NAME])}.{number}"):
+        if temporary.is_file():
+            temporary.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -162,7 +168,7 @@ def read(path):
     OSError
         If it cannot be read.
     """
-    path = Path(_at_home(path))
+    path = Path(at_home(path))
     _check_file(path)
     # once, and not mapped: a file may be replaced meanwhile, and changed or cut off afterwards
     with path.open("rb") as file:
@@ -170,7 +176,7 @@ def read(path):
             metadata = _read_head(file)
             tensors = load(file.read()) if _MANIFEST in metadata else {}
             if metadata.get(_MANIFEST) == "":
-                metadata[_MANIFEST] = bytes(tensors.pop(_MANIFEST).numpy()).decode()
+                metadata[_MANIFEST] = _text_of(tensors.pop(_MANIFEST))
         except (SafetensorError, *UNREADABLE) as error:
             raise ValueError(
                 f"'path' must be a whole file that 'save' wrote. {path} is damaged or another: "
@@ -184,8 +190,19 @@ def read(path):
     return manifest, tensors
 
 
-def _at_home(path):
-    """Read ~ as the home folder; pathlib would fail where what follows it is no user's name."""
+def at_home(path):
+    """Read ~ as the home folder, where there is one; pathlib would fail where there is none.
+
+    Parameters
+    ----------
+    path : str or path-like
+        A path.
+
+    Returns
+    -------
+    str
+        The path, from the home folder where it began with ~.
+    """
     return os.path.expanduser(path)  # noqa: PTH111
 
 
@@ -205,13 +222,20 @@ def _read_head(file):
     return json.loads(head).get("__metadata__") or {}
 
 
+def _text_of(characters):
+    if characters.dtype != torch.uint8 or characters.ndim != 1:
+        raise ValueError("its description is no text")
+    return characters.numpy().tobytes().decode()
+
+
 def _parse(text, path):
     try:
         manifest = decode(json.loads(text))
         number = manifest["format"]
     except UNREADABLE as error:
         raise ValueError(
-            f"'path' must be a file that 'save' wrote. What describes {path} cannot be read."
+            f"'path' must be a file that 'save' wrote. What describes {path} cannot be read "
+            f"({str(error).rstrip('.')})."
         ) from error
     if not isinstance(number, int) or number > FORMAT:
         raise ValueError(
@@ -359,15 +383,18 @@ def _decode_dtype(text):
 
 def _decode_labels(parts):
     dtype, values = _decode_dtype(parts[0]), parts[1]
-    if len(values) * dtype.itemsize > _MAX_BYTES:
+    if not dtype.itemsize or len(values) * dtype.itemsize > _MAX_BYTES:
         raise ValueError("more labels than a sampler has")
-    return np.array([decode(part) for part in values], dtype=dtype)
+    if any(isinstance(part, dict | list) for part in values):
+        raise ValueError("labels that are no scalars")
+    return np.array(values, dtype=dtype)
 
 
 def _decode_random(parts):
     name, key, place, has_gauss, gauss = parts
-    # numpy would read beyond the words, or draw what is no number
-    if not (place in range(len(key) + 1) and has_gauss in (0, 1) and math.isfinite(gauss)):
+    # numpy takes places beyond its words for words, and draws what is no number
+    is_state = len(key) == _N_WORDS and isinstance(place, int) and 0 <= place <= _N_WORDS
+    if not (is_state and has_gauss in (0, 1) and math.isfinite(gauss)):
         raise ValueError("a random state that no generator has")
     rng = np.random.RandomState()
     rng.set_state((name, np.array(key, dtype=np.uint32), place, has_gauss, gauss))

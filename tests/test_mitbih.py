@@ -2,6 +2,7 @@
 
 import contextlib
 import http.server
+import os
 import shutil
 import sys
 import threading
@@ -262,6 +263,30 @@ def test_a_local_file_that_was_changed(tmp_path, records):
     data.write_bytes(data.read_bytes()[:-10])
     with pytest.raises(OSError, match="100.dat is not the published file"):
         fetch_mitbih(tmp_path, subset=["100"])
+
+
+def test_what_is_no_record_is_neither_waited_for_nor_read_whole(tmp_path, records):
+    folder = tmp_path / "mitdb"
+    folder.mkdir()
+    os.mkfifo(folder / "100.hea")
+    with pytest.raises(FileNotFoundError, match="3 files are missing, the first is 100.hea"):
+        fetch_mitbih(tmp_path, subset=["100"], download_if_missing=False)
+    (folder / "100.hea").unlink()
+    for suffix in ("hea", "dat", "atr"):
+        shutil.copy(records / "mitdb" / f"100.{suffix}", folder)
+        (folder / f"100.{suffix}").chmod(0o644)
+    os.truncate(folder / "100.atr", 2**40)  # takes no room, but no memory would hold it
+    with pytest.raises(OSError, match="100.atr is not the published file"):
+        fetch_mitbih(tmp_path, subset=["100"])
+
+
+def test_who_has_no_home_looks_beside_where_they_are(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("HOME")
+    monkeypatch.delenv("SKTSGAN_DATA", raising=False)
+    monkeypatch.setattr("pwd.getpwuid", lambda uid: {}[uid])
+    with pytest.raises(FileNotFoundError, match="^~/sktsgan_data/mitdb must hold"):
+        fetch_mitbih(subset=["100"], download_if_missing=False)
 
 
 def test_two_records_of_one_person(records):

@@ -66,15 +66,22 @@ def entry(manifest, *names):
     return found
 
 
-def test_saved_where_the_package_was_copied_and_not_installed(fitted, tmp_path, monkeypatch):
-    def version(name):
-        if name == "sktsgan":
-            raise PackageNotFoundError(name)
-        return "1"
+def test_saved_where_packages_were_copied_and_not_installed(fitted, tmp_path, monkeypatch):
+    def fail(name):
+        raise PackageNotFoundError(name)
 
-    monkeypatch.setattr("sktsgan._store.version", version)
+    monkeypatch.setattr("importlib.metadata.distribution", fail)
     fitted.save(tmp_path / "copied")
     assert StaGANSampler.load(tmp_path / "copied").n_iter_ == fitted.n_iter_
+
+
+def test_what_is_read_only_is_not_replaced(fitted, path, monkeypatch):
+    before = path.read_bytes()
+    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)  # root may write to all
+    with pytest.raises(PermissionError, match=r"'path' must be a file that may be replaced\. "):
+        fitted.save(path)
+    assert path.read_bytes() == before
+    fitted.save(path.with_name("new"))
 
 
 def test_what_joblib_mapped_is_saved(trained, tmp_path):
@@ -224,6 +231,13 @@ def test_a_pipe_is_neither_waited_for_nor_replaced(fitted, tmp_path):
         ):
             call(tmp_path / "pipe")
     assert (tmp_path / "pipe").is_fifo()
+
+
+def test_a_description_is_text(tmp_path):
+    metadata = {"sktsgan": "", "sha256": "x"}
+    save_file({"sktsgan": torch.tensor(10**12)}, tmp_path / "x", metadata)  # zeros that fill memory
+    with pytest.raises(ValueError, match="damaged or another: its description is no text"):
+        StaGANSampler.load(tmp_path / "x")
 
 
 @pytest.mark.parametrize("head", [b"", (2).to_bytes(8, "little") + b"{}"])
@@ -451,6 +465,14 @@ HOSTILE = {
     "records as labels": (top("classes", {"labels": ["V8", []]}), "cannot be read"),
     "labels of 4 GB": (top("classes", {"labels": ["<U1000000000", ["N"]]}), "cannot be read"),
     "many wide labels": (top("classes", {"labels": ["<U9000", ["N"] * 9000]}), "cannot be read"),
+    "labels of any width": (
+        top("feature_names_in", {"labels": ["<U", ["x" * 2000] + ["a"] * 20_000]}),
+        "more labels than",
+    ),
+    "labels within a label": (
+        top("feature_names_in", {"labels": ["<U9999", [{"list": ["a"] * 2000}]]}),
+        "no scalars",
+    ),
     "a huge network": (parameter("hidden_size", 10**7), "sizes that the parameters say"),
     "a network beyond numbers": (parameter("hidden_size", 10**30), "does not describe a sampler"),
     "a million layers": (parameter("n_layers", 10**6), "fewer weights than layers"),
@@ -460,6 +482,17 @@ HOSTILE = {
     ),
     "huge rows": (top("signal_shape", {"list": [1, 10**12]}), "parts are of different sizes"),
     "rows of no size": (top("signal_shape", {"list": [1, -64]}), "parts are of different sizes"),
+    "rows of a negative length": (
+        top("row_shape", {"list": [-1, -64]}),
+        "parts are of different sizes",
+    ),
+    "rows of half a length": (top("row_shape", {"list": [64.0]}), "parts are of different sizes"),
+    "steps that are no number": (state("n_iter", "x"), "figures are of another kind"),
+    "a score that is no number": (state("score", "x"), "figures are of another kind"),
+    **{
+        f"a history of {history}": (state("history", history), "does not describe a sampler")
+        for history in ("[1, 2]", '{"a": 1}', '[{"a": 1}]', '[{"batches": 1}]')
+    },
     "another type of rows": (top("dtype", {"dtype": "O"}), "parts are of different sizes"),
     "a path as a generator": (parameter("generator", "../../etc/passwd"), "'generator'"),
     "code as a generator": (parameter("generator", {"custom": "os.system"}), "must be given"),
@@ -483,8 +516,13 @@ HOSTILE = {
             "beyond its words": (2**30, 0, 0.0),
             "before its words": (-1, 0, 0.0),
             "without a number": (0, 1, float("nan")),
+            "between its words": (0.5, 0, 0.0),
         }.items()
     },
+    "a random state of too many words": (
+        parameter("random_state", {"random": ["MT19937", [1] * 5000, 5000, 0, 0.0]}),
+        "cannot be read",
+    ),
 }
 
 
@@ -519,7 +557,9 @@ def test_hostile_files_are_refused_at_once(path, name):
         {"net0.optimizer_.99.step": torch.zeros(())},
         {"net0.average_.lstm.bias_hh_l0": torch.full((32,), torch.nan)},
         {"counts": torch.zeros(3, dtype=torch.long)},
+        {"counts": torch.ones(3, dtype=torch.double)},
         {"few0": torch.full((5, 1, 64), torch.nan)},
+        {"few0": torch.linspace(-3e38, 3e38, 320).reshape(5, 1, 64)},
         {"few0": torch.zeros(0, 1, 64)},
         {"net0.module_.evil": torch.zeros(1)},
     ],

@@ -14,7 +14,7 @@ from sklearn.utils import Bunch
 
 from sktsgan._arguments import check_frequency, check_whole
 from sktsgan._extras import import_extra
-from sktsgan._store import write_whole
+from sktsgan._store import at_home, write_whole
 from sktsgan.datasets._segment import check_window, segment_beats
 
 _URL = "https://physionet.org/files/mitdb/1.0.0/"
@@ -234,10 +234,10 @@ def _read_record(folder, name, n_leads):
 
 def _find_records(data_home, records, download_if_missing):
     """Return the folder with the records' files, whole and checked."""
-    home = data_home or os.environ.get("SKTSGAN_DATA") or Path.home() / "sktsgan_data"
-    folder = Path(home).expanduser() / "mitdb"
+    home = data_home or os.environ.get("SKTSGAN_DATA") or "~/sktsgan_data"
+    folder = Path(at_home(home)) / "mitdb"
     names = [f"{record}.{suffix}" for record in records for suffix in ("hea", "dat", "atr")]
-    missing = [name for name in names if not (folder / name).exists()]
+    missing = [name for name in names if not (folder / name).is_file()]
     if missing and not download_if_missing:
         raise FileNotFoundError(
             f"{folder} must hold the MIT-BIH records. {len(missing)} files are missing, the "
@@ -246,7 +246,8 @@ def _find_records(data_home, records, download_if_missing):
     for name in missing:
         _download(name, folder)
     for name in sorted(set(names) - set(missing)):
-        _check_content(name, folder / name, (folder / name).read_bytes())
+        with (folder / name).open("rb") as file:
+            _check_content(name, folder / name, file.read(_SIZE_LIMIT))
     return folder
 
 
