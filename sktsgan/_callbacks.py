@@ -110,8 +110,15 @@ class BestByMMD(Callback):
             best = part_of(tensors, "best")
             self.best_weights_ = {n: part_of(best, n) for n in net._networks} if best else None
             for name, weights in (self.best_weights_ or {}).items():
-                if weights.keys() != getattr(net, name).state_dict().keys():
+                last = getattr(net, name).state_dict()
+                if weights.keys() != last.keys() or not all(
+                    value.shape == last[key].shape
+                    and (value.isfinite() >= last[key].cpu().isfinite()).all()
+                    for key, value in weights.items()
+                ):
                     raise ValueError(f"the best weights of {name}")
+            if not isinstance(self.best_score_, float):
+                raise ValueError("the best score")
 
     def _end_divergence(self, net):
         if self.best_weights_ is None:
@@ -180,8 +187,15 @@ class Checkpoint(Callback):
         tensors = net.tensors() | {f"kept.{name}": value for name, value in tensors.items()}
         tensors |= {f"streams.{rank}": stream for rank, stream in enumerate(streams)}
         description = net.description() | {"kept": figures}
-        self.path.parent.mkdir(parents=True, exist_ok=True)  # it may have been cleared away
-        write(self.path, {"run": self.run, "net": description}, tensors)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)  # it may have been cleared away
+            write(self.path, {"run": self.run, "net": description}, tensors)
+        except OSError as error:  # as of a full disk, or a virus scanner that has the file open
+            warnings.warn(
+                f"{self.path} could not be written after epoch {len(net.history)} ({error}). "
+                "Training goes on; a run that is resumed begins at the last epoch that was.",
+                stacklevel=2,
+            )
 
 
 class Progress(Callback):
@@ -196,16 +210,21 @@ class Progress(Callback):
         """Move the bar."""
         self.bar_.update()
 
-    def on_epoch_end(self, net, **kwargs):
-        """Show the figures of the epoch."""
-        names = {"discriminator_loss": "D", "generator_loss": "G", "valid_mmd": "MMD^2"}
-        row = net.history[-1]
-        self.bar_.set_postfix({names[key]: f"{row[key]:.4f}" for key in names if key in row})
+    def on_epoch_begin(self, net, **kwargs):
+        """Show the figures of the epoch before, which others have added to once it was over."""
+        self._show(net.history[-2:-1])
 
     def on_train_end(self, net, **kwargs):
-        """Close the bar."""
+        """Show those of the last epoch, and close the bar."""
+        self._show(net.history[-1:])
         self.bar_.close()
         self.bar_ = None
+
+    def _show(self, epochs):
+        names = {"discriminator_loss": "D", "generator_loss": "G", "valid_mmd": "MMD^2"}
+        for epoch in epochs:
+            own = {names[key]: f"{epoch[key]:.4f}" for key in names if key in epoch}
+            self.bar_.set_postfix(own)
 
 
 def _met_its_end(net):

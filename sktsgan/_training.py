@@ -266,9 +266,10 @@ class TrainingMixin(SavingMixin):
             net.best_.best_iter_ if net.initialized_ else None,
         )
         net.callbacks = [  # without names, of which the user's may be any
+            # the bar first, as the next raises an error where nothing was learned
+            *([Progress()] if self.verbose and not processes.rank else []),
             net.best_,
             *([] if self._is_private else [GradientNormClipping(_MAX_GRADIENT_NORM)]),
-            *([Progress()] if self.verbose and not processes.rank else []),
             *(self.callbacks or []),
             Patience(),
             *([Checkpoint(path, run)] if path else []),

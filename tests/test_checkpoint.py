@@ -166,8 +166,31 @@ def test_a_folder_that_is_cleared_away_is_made_again(quick, beats, tmp_path):
 
 def test_what_killed_writers_left_is_removed(quick, beats, tmp_path):
     (tmp_path / ".all.safetensors.0f0f0f0f").write_bytes(b"half")
+    others = ".all.safetensors.my-backup", ".all.safetensors.0f0f0f0f0"
+    for name in others:
+        (tmp_path / name).touch()
+    (tmp_path / ".all.safetensors.ffffffff").mkdir()
     quick(checkpoint=tmp_path).fit(*beats)
-    assert [file.name for file in tmp_path.iterdir()] == ["all.safetensors"]
+    left = {file.name for file in tmp_path.iterdir()}
+    assert left == {"all.safetensors", ".all.safetensors.ffffffff", *others}
+
+
+def test_training_outlives_a_full_disk(quick, beats, tmp_path, monkeypatch):
+    expected = quick(max_epochs=3).fit(*beats)
+    sync, calls = os.fsync, []
+
+    def fail_once(file):
+        calls.append(file)
+        if len(calls) == 2:
+            raise OSError("disk full")
+        sync(file)
+
+    monkeypatch.setattr(os, "fsync", fail_once)
+    with pytest.warns(UserWarning, match=r"could not be written after epoch 2 \(disk full\)"):
+        sampler = quick(max_epochs=3, checkpoint=tmp_path).fit(*beats)
+    assert_equal(sampler, expected)
+    assert_equal(quick(max_epochs=3, checkpoint=tmp_path).fit(*beats), expected)
+    assert len(calls) == 3
 
 
 @pytest.mark.trust
@@ -201,6 +224,26 @@ def test_a_file_that_lacks_something(quick, beats, tmp_path, what):
     for part in (manifest["run"], manifest["net"], tensors):
         part.pop(what, None)
     _store.write(path, {"run": manifest["run"], "net": manifest["net"]}, tensors)
+    with pytest.raises(ValueError, match="'checkpoint' must be a folder of whole checkpoints"):
+        quick(checkpoint=tmp_path, max_epochs=1).fit(*beats)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("n_iter", "x"),
+        ("score", "x"),
+        ("kept.best.average_.lstm.bias_hh_l0", torch.zeros(1)),
+        ("kept.best.average_.lstm.bias_hh_l0", torch.full((32,), torch.nan)),
+    ],
+)
+def test_a_file_in_which_something_is_another(quick, beats, tmp_path, name, value):
+    quick(checkpoint=tmp_path, max_epochs=1).fit(*beats)
+    path = tmp_path / "all.safetensors"
+    manifest, tensors = _store.read(path)
+    for part in (manifest["net"], manifest["net"]["kept"], tensors):
+        part.update({name: value} if name in part else {})
+    _store.write(path, manifest, tensors)
     with pytest.raises(ValueError, match="'checkpoint' must be a folder of whole checkpoints"):
         quick(checkpoint=tmp_path, max_epochs=1).fit(*beats)
 

@@ -694,6 +694,9 @@ def test_callbacks_and_progress(quick, beats, capsys):
     assert not shown.out
     assert "6/6" in shown.err
     assert "MMD^2" in shown.err
+    with pytest.raises(RuntimeError, match="diverged"):
+        quick(lr=1e4, verbose=1).fit(*beats)
+    assert capsys.readouterr().err.endswith("\n")  # the bar is closed
     quick().fit(*beats)
     shown = capsys.readouterr()
     assert not shown.out + shown.err
