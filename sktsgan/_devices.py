@@ -25,7 +25,7 @@ def check_device(device):
         return "cuda" if torch.cuda.is_available() else "cpu"
     try:
         torch.zeros(1, device=device).item()  # "meta" is there, and holds nothing
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
+    except (RuntimeError, AssertionError, NotImplementedError, ImportError) as error:
         reason = str(error).splitlines()[0]
         raise ValueError(
             f"'device' must be 'auto' or a device that is there. Got {str(device)!r} ({reason}); "

@@ -153,6 +153,11 @@ class DrawingMixin:
                 noise = torch.Generator().manual_seed(int(rng.randint(2**31 - 1)))
                 places = torch.from_numpy(np.searchsorted(net.classes_, labels[rows]))
                 drawn = net.sample(places, noise, finish, dtype)
+                if not np.isfinite(drawn).all():
+                    raise RuntimeError(
+                        "'generator' must give finite rows. Got NaN or infinity from weights that "
+                        "are finite; train anew, or load another file."
+                    )
                 if len(rows) == len(labels):
                     return drawn.reshape(-1, *shape)
                 signals[rows] = drawn

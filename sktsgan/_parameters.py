@@ -140,13 +140,13 @@ def whole_numbers(strategy):
     Raises
     ------
     ValueError
-        If one is no whole number.
+        If one is no whole number, or more than numpy can count.
     """
     for label, n_rows in strategy.items():
         is_number = isinstance(n_rows, numbers.Real) and not isinstance(n_rows, bool)
-        if not (is_number and float(n_rows).is_integer()):
+        if not (is_number and n_rows < 2**63 and float(n_rows).is_integer()):
             raise ValueError(
-                "'sampling_strategy' must ask for whole numbers of rows. "
+                "'sampling_strategy' must ask for whole numbers of rows, below 2**63. "
                 f"Got {plain(n_rows)!r} for class {plain(label)!r}."
             )
     return {label: int(n_rows) for label, n_rows in strategy.items()}

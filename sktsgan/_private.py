@@ -657,7 +657,7 @@ def find_noise(epsilon, delta, sample_rate, n_steps):
     except (ValueError, RuntimeError) as error:
         raise ValueError(
             f"'dp_epsilon' must be a budget that {n_steps} steps can keep with 'dp_delta'={delta}. "
-            f"Got {epsilon!r} ({error}); raise it, or take fewer steps or smaller batches."
+            f"Got {epsilon!r} ({error}); raise either, or take fewer steps or smaller batches."
         ) from error
 
 

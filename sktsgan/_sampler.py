@@ -197,7 +197,8 @@ class StaGANSampler(TrainingMixin, DrawingMixin, BaseOverSampler):
     callbacks : list of skorch callbacks, default=None
         Called during training, see :mod:`skorch.callbacks`. An ``LRScheduler`` changes the rate
         of the generator alone. What they may watch is ``valid_mmd`` and ``valid_mmd_best``, not
-        skorch's ``valid_loss``. On a CUDA card steps take ten times as long with some.
+        skorch's ``valid_loss``; a private training has neither. On a CUDA card steps take ten times
+        as long with some.
     n_jobs : int or None, default=None
         Classes that are trained at once where `conditioning` is "per_class", by joblib: None
         means 1 outside of a :func:`joblib.parallel_config`, -1 all cores. Rows do not depend on it.
@@ -633,7 +634,7 @@ class StaGANSampler(TrainingMixin, DrawingMixin, BaseOverSampler):
         TypeError
             If `X` is sparse.
         RuntimeError
-            If training diverged before any weights could be kept.
+            If training diverged before any weights could be kept, or a generator gives NaN.
         """
         check_not_polars(X, y)
         y = in_memory(y)
@@ -648,6 +649,7 @@ class StaGANSampler(TrainingMixin, DrawingMixin, BaseOverSampler):
 
     def _fit_resample(self, X, y):
         self.sampling_strategy_ = whole_numbers(self.sampling_strategy_)
+        self._check_room(X)
         rng = self._start_rng()
         self._train(X, y, rng)
         try:
@@ -659,6 +661,17 @@ class StaGANSampler(TrainingMixin, DrawingMixin, BaseOverSampler):
                 stacklevel=2,
             )
             raise _RowsInterrupted from error
+
+    def _check_room(self, X):
+        """Refuse before training what memory would not hold after it."""
+        n_rows = sum(self.sampling_strategy_.values())
+        try:
+            np.empty((n_rows, *X.shape[1:]), X.dtype)
+        except (MemoryError, OverflowError, ValueError) as error:
+            raise ValueError(
+                f"'sampling_strategy' must ask for rows that memory holds. Got {n_rows:.3g} new "
+                "ones; draw them with 'sample' and its 'chunks' instead."
+            ) from error
 
     def _balance(self, X, y, rng):
         """Add new rows to those that there are."""

@@ -273,7 +273,11 @@ class SavingMixin:
         size = math.prod(self._signal_shape)
         if not (
             0 < size == math.prod(self._row_shape) <= _MAX_VALUES
-            and all(isinstance(n, int) and n > 0 for n in self._signal_shape + self._row_shape)
+            and all(type(n) is int and n > 0 for n in self._signal_shape + self._row_shape)
+            and self.n_features_in_ == self._row_shape[0]
+            and np.shape(getattr(self, "feature_names_in_", [0] * self.n_features_in_))
+            == self._row_shape[:1]
+            and getattr(self, "synthetic_mask_", np.zeros(1, dtype=bool)).dtype == bool
             and self._dtype.kind in "fiu"
             and (
                 self._narrow is None

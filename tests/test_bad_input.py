@@ -151,6 +151,9 @@ OF_Y = {
     "y: a column": lambda: Y0[:, None],
     "y: one-hot": lambda: np.stack([Y0 == "N", Y0 == "V"], axis=1).astype(int),
     "y: one-hot, a tensor": lambda: torch.tensor(np.stack([Y0 == "N", Y0 == "V"], axis=1) + 0),
+    "y: one-hot, sparse": lambda: scipy.sparse.csr_matrix(
+        np.stack([Y0 == "N", Y0 == "V"], axis=1) + 0
+    ),
     "y: one-hot, of a row without a one": lambda: np.eye(3, dtype=int)[
         np.where(np.arange(80) == 5, 2, Y0 == "V")
     ][:, :2],
@@ -191,6 +194,8 @@ PARAMETERS = {
     "sampling_strategy: a share below what is": {"sampling_strategy": 0.1},
     "sampling_strategy: a number of rows": {"sampling_strategy": {"V": 70}},
     "sampling_strategy: a whole float": {"sampling_strategy": {"V": 45.0}},
+    "sampling_strategy: more rows than memory holds": {"sampling_strategy": {"V": 10**13}},
+    "sampling_strategy: more rows than numpy counts": {"sampling_strategy": {"V": 10**30}},
     "sampling_strategy: a fraction of a row": {"sampling_strategy": {"V": 45.5}},
     "sampling_strategy: NaN rows": {"sampling_strategy": {"V": float("nan")}},
     "sampling_strategy: infinitely many rows": {"sampling_strategy": {"V": float("inf")}},
@@ -221,6 +226,7 @@ PARAMETERS = {
     "device: one that is not there": {"device": "cuda:77"},
     "device: a word": {"device": "laptop"},
     "device: one without values": {"device": "meta"},
+    "device: one whose library is missing": {"device": "hpu"},
     "loss: a word": {"loss": "best"},
     "loss: one that gives NaN": {"loss": lambda real, fake: ((real - fake).mean() * np.nan,) * 2},
     "generator: a word": {"generator": "transformer"},

@@ -493,6 +493,11 @@ HOSTILE = {
         f"a history of {history}": (state("history", history), "does not describe a sampler")
         for history in ("[1, 2]", '{"a": 1}', '[{"a": 1}]', '[{"batches": 1}]')
     },
+    "more features than rows have": (top("n_features_in", 10**30), "parts are of different sizes"),
+    "a name for all features": (
+        top("feature_names_in", {"labels": ["O", ["t"]]}),
+        "parts are of different sizes",
+    ),
     "another type of rows": (top("dtype", {"dtype": "O"}), "parts are of different sizes"),
     "a path as a generator": (parameter("generator", "../../etc/passwd"), "'generator'"),
     "code as a generator": (parameter("generator", {"custom": "os.system"}), "must be given"),
@@ -561,6 +566,7 @@ def test_hostile_files_are_refused_at_once(path, name):
         {"few0": torch.full((5, 1, 64), torch.nan)},
         {"few0": torch.linspace(-3e38, 3e38, 320).reshape(5, 1, 64)},
         {"few0": torch.zeros(0, 1, 64)},
+        {"synthetic_mask": torch.ones(9)},
         {"net0.module_.evil": torch.zeros(1)},
     ],
 )
@@ -568,6 +574,14 @@ def test_other_tensors_are_refused(path, tensors):
     forge(path, tensors=tensors)
     with pytest.raises(ValueError, match="does not describe a sampler"):
         StaGANSampler.load(path)
+
+
+def test_finite_weights_that_give_nan(path):
+    weights = {name: value for name, value in contents(path)[1].items() if "average_." in name}
+    forge(path, tensors={name: value.sign() * 3e38 for name, value in weights.items()})
+    loaded = StaGANSampler.load(path)
+    with pytest.raises(RuntimeError, match="'generator' must give finite rows"):
+        loaded.sample(9)
 
 
 def test_foreign_files(path, tmp_path):
