@@ -185,7 +185,8 @@ class StaGANSampler(TrainingMixin, DrawingMixin, BaseOverSampler):
     checkpoint : str or path-like, default=None
         Folder in which training is written down after each epoch. A ``fit`` or ``fit_resample`` on
         the same rows and with the same parameters that finds it there goes on, and ends with the
-        weights that it would have had without a break; on other ones it raises an error. Parameters
+        weights that it would have had without a break; on other ones it raises an error. What
+        cannot be written, as on a full disk, is warned of, and training goes on. Parameters
         that matter only after training, as `selection` and `variation` do, may differ, and so may a
         `random_state` that is a RandomState. Networks and losses of your own are compared by name;
         states of `callbacks` are not in it. Not with
