@@ -429,3 +429,16 @@ def test_copies_of_both_sides_tell_nothing_at_any_offset(rng, offset):
         ]
 
     assert attack(offset) == pytest.approx(attack(0), abs=1e-3)
+
+
+def test_a_rate_between_ties_of_scores_is_met(rng):
+    X, Y, synthetic = rng.normal(size=(200, 3)), rng.normal(size=(200, 3)), rng.normal(size=(20, 3))
+    scores = np.arange(200.0), np.arange(200.0)
+    attacks = privacy_report(X, Y, synthetic, scores=scores, n_bootstraps=5).attacks
+    assert attacks.loc["discriminator", "tpr_at_1%"] == pytest.approx(0.01)
+
+
+def test_shadows_of_few_synthetic_rows(rng):
+    shadows = [tuple(rng.normal(size=(n, 4)) for n in (40, 40, n_new)) for n_new in (30, 2)]
+    report = privacy_report(*rng.normal(size=(3, 40, 4)), shadows=shadows, n_bootstraps=1)
+    assert 0 <= report.attacks.loc["shadow", "auc"] <= 1

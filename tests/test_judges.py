@@ -947,3 +947,22 @@ def test_memorization_ratio_is_of_medians(rng):
     medians = [np.median(cdist(new, X).min(axis=1)) for X in (train, held_out)]
     ratio = memorization_ratio(train, new, X_held_out=held_out)
     assert ratio == pytest.approx(medians[0] / medians[1])
+
+
+def test_memorization_ratio_does_not_depend_on_the_order_of_rows(rng):
+    def groups(n):
+        return 0.1 * rng.normal(size=(2 * n, 3)) + np.repeat([[5], [0]], n, axis=0)
+
+    X, synthetic, held_out = groups(300), groups(100), groups(30)
+    by_group = memorization_ratio(X, synthetic, X_held_out=held_out)
+    mixed = memorization_ratio(rng.permutation(X), synthetic, X_held_out=held_out)
+    assert by_group == pytest.approx(mixed, abs=0.1)
+
+
+def test_classifiers_take_a_row_that_is_far_beyond_all_others(rng):
+    X, Y = rng.normal(size=(2, 50, 4))
+    X[:, 0], Y[:, 0] = 1e-30 * rng.normal(size=(2, 50))
+    Y[0, 0] = 1e40
+    labels = np.arange(50) % 2
+    assert 0 <= classifier_two_sample_score(X, Y) <= 1
+    assert 0 <= train_synthetic_test_real_score(Y, labels, X, labels) <= 1

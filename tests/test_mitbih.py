@@ -63,6 +63,27 @@ def test_paced_records_can_be_left_out(every_beat):
     assert_counts(every_beat.target[~paced], NOT_PACED, 44)
 
 
+def test_paced_records_are_left_out(records, monkeypatch):
+    monkeypatch.setitem(_mitbih._SUBSETS, "all", ["100", "102", "104"])
+    assert np.unique(fetch_mitbih(records).record).tolist() == ["100"]
+    with_paced = fetch_mitbih(records, paced=True)
+    assert np.unique(with_paced.record).tolist() == ["100", "102", "104"]
+
+
+def test_what_is_known_of_a_beat_goes_with_it_where_others_are_lost(records):
+    beats = fetch_mitbih(records, subset=["100", "208"], window=(3.0, 1.0))
+    for name in ("100", "208"):
+        own = beats.record == name
+        _, _, peaks, symbols = _mitbih._read_record(records / "mitdb", name, 1)
+        place = np.searchsorted(peaks, beats.peak[own])
+        assert place[0] > 0  # the first beats are too near to the recording's begin
+        np.testing.assert_array_equal(peaks[place], beats.peak[own])
+        np.testing.assert_array_equal(symbols[place], beats.symbol[own])
+        expected = [_mitbih._AAMI[symbol] for symbol in symbols[place]]
+        np.testing.assert_array_equal(expected, beats.target[own])
+        np.testing.assert_allclose(np.diff(peaks)[place - 1] / 360, beats.rr[own, 0])
+
+
 def test_inter_patient_halves(records):
     halves = {name: fetch_mitbih(records, subset=name) for name in ("DS1", "DS2")}
     assert not set(halves["DS1"].record) & set(halves["DS2"].record)
@@ -115,6 +136,16 @@ def test_the_lead_by_name(records):
     peaks = _mitbih._read_record(records / "mitdb", "114", 1)[2]
     beats, _ = segment_beats(second, peaks, fs=360, target_fs=180)
     np.testing.assert_array_equal(beats, one.data)
+
+
+def test_the_first_lead_where_none_is_called_so(records):
+    import wfdb
+
+    for name in ("102", "104"):
+        published = wfdb.rdrecord(str(records / "mitdb" / name))
+        assert "MLII" not in published.sig_name
+        signal = _mitbih._read_record(records / "mitdb", name, 1)[0]
+        np.testing.assert_array_equal(signal[0], published.p_signal[:, 0])
 
 
 def test_frames_windows_and_tuples(records):

@@ -274,3 +274,22 @@ def test_sums_do_not_hang_on_the_number_of_threads():
     finally:
         torch.set_num_threads(before)
     assert sums[0] == sums[1] == sums[2]
+
+
+def test_what_is_biased_is_exact_however_many_rows_there_are(rng, monkeypatch):
+    monkeypatch.setattr(_mmd, "_MAX_EXACT", 4)
+    X, Y = rng.normal(size=(2, 30, 3))
+    expected = maximum_mean_discrepancy(X, Y, biased=True, estimator="exact")
+    assert maximum_mean_discrepancy(X, Y, biased=True) == expected
+
+
+def test_two_groups_a_hundred_bandwidths_apart(rng):
+    def mean_kernel(X, Y):
+        squares = cdist(X, Y, "sqeuclidean")
+        return sum(np.exp(-factor * squares / 2) for factor in (0.25, 0.5, 1, 2, 4)).sum() / 5
+
+    X, Y = rng.normal(scale=0.5, size=(2, 100, 4))
+    X[60:] += 100
+    Y[60:] += 100.7
+    expected = (mean_kernel(X, X) + mean_kernel(Y, Y) - 200) / 9900 - mean_kernel(X, Y) / 5000
+    assert maximum_mean_discrepancy(X, Y, bandwidth=1.0) == pytest.approx(expected, abs=1e-8)

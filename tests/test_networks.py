@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch.nn import functional
 
 from sktsgan.networks import ConvDiscriminator, LSTMGenerator, MinibatchDiscrimination
 
@@ -243,3 +244,28 @@ def test_every_weight_takes_part(network):
 def test_sizes_that_cannot_be(build, message):
     with pytest.raises(ValueError, match=message):
         build()
+
+
+def test_signals_of_several_layers_are_the_same_without_gradients(seeded):
+    generator = LSTMGenerator(1, 20, 2, hidden_size=6, n_layers=2).double()
+    z, y = torch.randn(70, generator.latent_size, dtype=torch.double), torch.arange(70) % 2
+    expected = generator(z, y).detach()
+    with torch.no_grad():
+        torch.testing.assert_close(generator(z, y), expected)
+
+
+def test_scores_by_their_formula(seeded):
+    network = ConvDiscriminator(2, 32, 3, channels=(4, 6), minibatch_features=0)
+    X, y = torch.randn(5, 2, 32), torch.arange(5) % 3
+    blocks = X
+    for convolution, _ in network.blocks:
+        weight, bias = convolution.weight, convolution.bias
+        blocks = functional.conv1d(blocks, weight, bias, stride=2, padding=2)
+        blocks = functional.leaky_relu(blocks, 0.2)
+    features = functional.leaky_relu(network.features(blocks.flatten(1)), 0.2)
+    assert features.shape == (5, 128)
+    expected = features @ network.score.weight[0] + network.score.bias
+    expected += (features * network.class_vectors.weight[y]).sum(1)
+    torch.testing.assert_close(network(X, y), expected)
+    vectors = ConvDiscriminator(1, 32, 50).class_vectors.weight
+    assert vectors.std().item() == pytest.approx(128**-0.5, rel=0.1)

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import brentq
 
+from sktsgan import _arrays
 from sktsgan._preparation import Preparation
 from sktsgan.datasets import make_heartbeats
 
@@ -654,3 +655,90 @@ def test_rows_of_one_mean_that_are_never_negative(rng):
     new = prepared(X).give(X[:100] + 0.3 * X[100:], np.arange(100))
     assert new.min() >= 0
     np.testing.assert_allclose(new.mean(axis=2), 0.01)
+
+
+def test_rows_are_looked_at_all_over(rng):
+    X = rng.normal(size=(20_000, 1, 5))
+    X[:6000] = as_range(X[:6000])
+    assert not prepared(X).scaled
+
+
+def test_a_top_beside_a_ground_that_was_taken_to_0(rng):
+    heights = rng.uniform(1, 4, size=(300, 1, 1))
+    X = np.minimum(on_the_ground(rng.normal(size=(300, 1, 30)) * heights), 5)
+    new = prepared(X).give(X - 1 + 0.2 * rng.normal(size=X.shape))
+    np.testing.assert_array_equal(new.min(axis=2), 0)
+    assert new.max() == 5
+
+
+@pytest.mark.parametrize("level", [5, 6])
+def test_division_leaves_a_floor_of_0(rng, level):
+    X = rng.normal(size=(300, 1, 30)) * rng.uniform(1, 4, size=(300, 1, 1))
+    X = np.maximum(X + level * rng.uniform(0.5, 1, size=(300, 1, 1)), 0)
+    X /= X.max(axis=2, keepdims=True)
+    assert prepared(X).give(X + 0.1 * rng.normal(size=X.shape)).min() == 0
+
+
+def test_padding_below_0_does_not_make_rows_negative(rng):
+    n_padded = np.where(np.arange(300) % 3, 0, 5)
+    for X in (0.01 + rng.exponential(size=(300, 1, 30)), 0.0 + rng.poisson(5, size=(300, 1, 30))):
+        preparation = prepared(padded(X, n_padded, -9.0))
+        new = preparation.give(X + 3 * rng.normal(size=X.shape), np.arange(300))
+        inside = new[~preparation.padding]
+        assert inside.min() == 0 if (X == 0).any() else inside.min() > 0
+
+
+def test_padding_is_not_the_smallest_value(rng):
+    X = padded(0.5 + rng.exponential(size=(300, 1, 30)), np.full(300, 5), 1e-6)
+    preparation = prepared(X)
+    new = preparation.give(X + 0.5 * rng.normal(size=X.shape), np.arange(300))
+    assert new[~preparation.padding].min() > 0.25
+
+
+def test_whole_numbers_beyond_those_that_floats_count(rng):
+    X = 1e20 * rng.normal(size=(50, 1, 9))
+    np.testing.assert_allclose(prepared(X).give(X), X, rtol=1e-2)
+
+
+def test_a_level_far_above_what_varies_is_no_size(rng):
+    assert not prepared(1e5 + rng.normal(size=(200, 1, 30))).ways
+
+
+def test_what_varies_by_rounding_is_flat(rng):
+    X = as_range(rng.normal(size=(50, 1, 20)))
+    new = prepared(X).give(7 + 1e-9 * rng.normal(size=(9, 1, 20)))
+    assert np.abs(new).max() < 1e-6
+
+
+def test_padding_of_few_rows_of_a_class_is_that_of_all(rng):
+    X = rng.normal(size=(200, 1, 20))
+    X[:60, :, -5:] = 0
+    labels = np.isin(np.arange(200), [58, 59, *range(190, 198)])
+    n_padded = Preparation(X, labels).padding.sum(axis=2)[:, 0]
+    np.testing.assert_array_equal(n_padded, np.repeat([5, 0], [60, 140]))
+
+
+def test_a_row_that_ends_in_the_padded_value_once_is_not_padded(rng):
+    X = rng.normal(size=(100, 1, 20))
+    X[:30, :, -4:], X[50, :, -1] = 0, 0
+    assert prepared(X).padding.sum() == 30 * 4
+
+
+def test_leads_of_one_unit_of_which_one_is_dead(rng):
+    X = rng.normal(2, 3, size=(60, 2, 20))
+    X[:, 1] = rng.normal(size=(60, 1))
+    new = prepared(together(standardized)(X)).give(rng.normal(size=(9, 2, 20)))
+    np.testing.assert_allclose(together(standardized)(new), new, atol=1e-12)
+
+
+def test_the_step_is_that_of_all_parts_of_the_rows(rng, monkeypatch):
+    monkeypatch.setattr(_arrays, "_N_VALUES", 30)
+    X = 2.0 * rng.integers(-50, 50, size=(100, 1, 20))
+    X[50:] += 1
+    assert prepared(X).step == 1
+
+
+def test_rows_that_were_hung_at_0(rng):
+    X = rng.normal(size=(200, 2, 30)) * rng.uniform(1, 4, size=(200, 1, 1))
+    new = prepared(-on_the_ground(X)).give(rng.normal(-9, 1, size=(50, 2, 30)))
+    np.testing.assert_allclose(new.max(axis=2), 0, atol=1e-12)

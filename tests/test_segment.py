@@ -132,3 +132,21 @@ def test_a_mask_that_hides_nothing_is_none(rng):
         segment_beats(masked, [200], fs=180), segment_beats(signal, [200], fs=180), strict=True
     ):
         np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_peak_at_the_last_sample(rng):
+    signal = rng.normal(size=1001)
+    beats, kept = segment_beats(signal, [1000], fs=360, target_fs=180, window=(0.3, 1 / 180))
+    assert beats.shape == (1, 55)
+    assert kept.tolist() == [0]
+
+
+def test_what_float32_does_not_hold_on_either_side():
+    for value in (1e39, -1e39):
+        with pytest.raises(ValueError, match="below 3.4e38"):
+            segment_beats(np.full(500, value), [100], fs=180)
+
+
+def test_the_shortest_window():
+    beats, _ = segment_beats(np.arange(9.0), [4], fs=180, window=(0, 2 / 180))
+    np.testing.assert_array_equal(beats, [[4, 5]])
