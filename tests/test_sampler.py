@@ -941,6 +941,25 @@ def test_one_hot_labels_of_other_kinds(quick, beats, n_classes, container):
     assert (resampled.dtypes == container).all() if is_frame else resampled.dtype == table.dtype
 
 
+@pytest.mark.parametrize("dtype", ["u1", "f4", "?"])
+@pytest.mark.parametrize("container", [np.asarray, sparse.csr_array])
+def test_the_type_of_a_one_hot_table_stays(quick, beats, container, dtype):
+    X, y = beats
+    table = (y[:, None] == np.unique(y)).astype(dtype)
+    assert quick().fit_resample(X, container(table))[1].dtype == dtype
+
+
+def test_a_table_of_labels_with_one_missing(quick, beats):
+    X, y = beats
+    table = (y[:, None] == np.unique(y)).astype(float)
+    table[7, 0] = np.nan
+    with pytest.raises(ValueError, match="'y' must have a label for each row.* missing in row 7"):
+        quick().fit(X, table)
+    table[7] = 1, 1, 0
+    with pytest.raises(ValueError, match="'y' must hold one label for each row"):
+        quick().fit(X, table)
+
+
 @pytest.mark.parametrize("container", ["Int64", "int64[pyarrow]", "UInt64", "Sparse[int64]"])
 def test_large_labels_of_other_types_stay_apart(quick, beats, container):
     X, y = beats

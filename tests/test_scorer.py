@@ -251,6 +251,14 @@ def test_what_draws_without_labels_is_no_sampler(trained, beats):
     assert MMDScorer()(pipeline, X, y) == MMDScorer()(trained, X, y)
 
 
+def test_a_sampler_may_take_its_labels_among_other_options(trained, beats):
+    class Sampler:
+        def sample(self, n_samples=1, **options):
+            return trained.sample(n_samples, **options)
+
+    assert MMDScorer()(Sampler(), *beats) == MMDScorer()(trained, *beats)
+
+
 def test_a_classifier_with_a_refit_is_no_search(beats):
     X, y = beats[0][:200], np.where(np.arange(200) % 2, "N", "V")
     tuned = TunedThresholdClassifierCV(LogisticRegression(), cv=2).fit(X, y)
