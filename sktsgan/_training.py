@@ -373,7 +373,7 @@ class TrainingMixin(SavingMixin):
         for name, by_label in results.items():
             setattr(self, name, next(iter(by_label.values()), None) if shared else by_label)
         if self._is_private:
-            self.epsilon_ = max(net.epsilon_ for net in nets.values())
+            self.epsilon_ = self.net_.epsilon_
         self.n_iter_ = max((net.n_iter_ for net in nets.values()), default=0)
 
     def _warn_of_divergence(self, net, own):
